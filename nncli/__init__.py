@@ -1,0 +1,36 @@
+"""Trains multilayer perceptrons from a YAML file.
+
+>>> import nncli
+>>> config = nncli.load_config("configs/iris.yaml", ["training.epochs=5"])  # doctest: +SKIP
+>>> run = nncli.train(config)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nncli.api import check_gradients, train
+    from nncli.config.loader import load_config
+    from nncli.errors import NncliError
+    from nncli.evaluation import evaluate
+    from nncli.run import Run
+
+__all__ = ["NncliError", "Run", "check_gradients", "evaluate", "load_config", "train"]
+
+_HOME = {
+    "NncliError": "nncli.errors",
+    "Run": "nncli.run",
+    "check_gradients": "nncli.api",
+    "evaluate": "nncli.evaluation",
+    "load_config": "nncli.config.loader",
+    "train": "nncli.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first asked for, so that ``import nncli`` stays cheap."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'nncli' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)

@@ -1,0 +1,143 @@
+"""The same from Python as from the shell, under the same names."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nncli.builder import Experiment, Rows, build
+from nncli.config.schema import Config
+from nncli.engine.inference import Inference
+from nncli.errors import DivergedError
+from nncli.gradcheck.check import GradientCheck
+from nncli.gradcheck.check import check_gradients as check_point
+from nncli.gradcheck.copies import Point
+from nncli.run import Run, environment
+from nncli.training.events import Ended, EpochEnded, Event
+from nncli.training.interrupt import stop_on_signal
+from nncli.training.trainer import Trainer, measure
+
+GRADCHECK_ROWS = 8
+"""Rows of real data that a gradient is checked on: every row is one more chance of a kink, and none of new evidence."""
+
+
+class Interrupted(Exception):  # noqa: N818  # it is no error: the run is whole
+    """The training was ended by a signal, and its state is saved in ``run``."""
+
+    def __init__(self, run: Run, signal: int) -> None:
+        self.run = run
+        self.exit_code = 128 + signal
+        super().__init__(f"interrupted; the state is saved in {run.path}")
+
+
+def train(
+    config: Config,
+    *,
+    directory: str | Path | None = None,
+    gradcheck: bool = False,
+    began: Callable[[Experiment, Run], None] = lambda experiment, run: None,
+    observe: Callable[[Event], None] = lambda event: None,
+) -> Run:
+    """Train the network of ``config`` and return its run.
+
+    Args:
+        config: From ``load_config``.
+        directory: Where the run goes; by default the first free of runs/NAME, runs/NAME-2, ...
+        gradcheck: Whether to check the gradients at the initial weights first, and to stop if they are wrong.
+        began: Called once, before the first epoch.
+        observe: Called with every event of the training.
+
+    Raises:
+        NncliError: The data or the config cannot be used, or a file cannot be written.
+        DivergedError: The training left the finite numbers. The run holds the last good weights.
+        Interrupted: SIGINT or SIGTERM came. The run holds the weights of that moment.
+    """
+    from threadpoolctl import threadpool_limits
+
+    experiment = build(config)
+    run = Run.create(config.name_or_stem, None if directory is None else Path(directory))
+    with threadpool_limits(experiment.threads, user_api="blas"), stop_on_signal() as signal:
+        resolved = config.resolved()
+        resolved["training"]["threads"] = experiment.threads
+        run.write_config(resolved)
+        run.write_json("environment.json", environment(sys.argv) | {"data": experiment.dataset.fingerprint})
+        run.write_json("preprocess.json", experiment.dataset.preprocessing.to_json())
+        run.write_json("summary.json", {"status": "running"})
+        if gradcheck:
+            run.write_json("gradcheck.json", check_gradients(experiment).to_json())
+        began(experiment, run)
+        trainer = Trainer(experiment)
+        for event in trainer.run(lambda: bool(signal())):
+            if isinstance(event, EpochEnded):
+                run.append_metrics(event.row())
+            if isinstance(event, Ended):
+                run.write_json("summary.json", _save(run, trainer, event))
+            observe(event)
+            if isinstance(event, Ended) and event.status == "diverged":
+                kept = f"the weights of the end of epoch {event.epoch - 1} are kept"
+                remedy = f"a smaller optimizer.learning_rate helps most often; {kept}"
+                raise DivergedError(f"training diverged: {event.problem}", where=str(run.path), remedy=remedy)
+            if isinstance(event, Ended) and event.status == "interrupted":
+                raise Interrupted(run, signal())
+    return run
+
+
+def _save(run: Run, trainer: Trainer, ended: Ended) -> dict[str, Any]:
+    """Write both sets of weights; return the summary."""
+    experiment = trainer.experiment
+    views = experiment.network.layout.views
+    digests = {
+        which: run.save_weights(which, views(theta))
+        for which, theta in (("best", trainer.best_theta), ("last", trainer.theta))
+    }
+    early = experiment.config.training.early_stopping
+    weights = "best" if early is not None and early.restore_best and ended.status != "diverged" else "last"
+    theta = trainer.best_theta if weights == "best" else trainer.theta
+
+    def final(rows: Rows | None, split: str) -> dict[str, float]:
+        if rows is None:
+            return {}
+        with np.errstate(all="ignore"):
+            figures = measure(experiment, Inference(experiment.network, theta, len(rows.inputs)), rows, split)
+        return {name: value for name, value in figures.items() if np.isfinite(value)}
+
+    return {
+        "status": ended.status,
+        **({"problem": ended.problem} if ended.problem else {}),
+        "task": experiment.dataset.task,
+        "epochs": ended.epoch,
+        "steps": ended.step,
+        "training_seconds": round(ended.seconds, 6),
+        "parameters": experiment.network.layout.size,
+        "rows": {
+            split: 0 if rows is None else len(rows.inputs)
+            for split, rows in (
+                ("train", experiment.train),
+                ("validation", experiment.validation),
+                ("test", experiment.test),
+            )
+        },
+        "best_epoch": ended.best_epoch,
+        "weights": weights,
+        "metrics": {**final(experiment.validation, "validation"), **final(experiment.test, "test")},
+        "digests": digests,
+    }
+
+
+def check_gradients(experiment_or_config: Experiment | Config) -> GradientCheck:
+    """Check the gradients of the network of a config, on rows of its own data, at its initial weights and float64."""
+    from nncli.engine.randomness import Purpose, stream
+
+    given = experiment_or_config
+    experiment = given if isinstance(given, Experiment) else build(given)
+    network, rows = experiment.network, experiment.train
+    seed = experiment.config.seed
+    theta = network.initialize(stream(seed, Purpose.WEIGHTS), np.float64)
+    chosen = stream(seed, Purpose.GRADCHECK).permutation(len(rows.inputs))[:GRADCHECK_ROWS]
+    targets = rows.targets[chosen]
+    targets = targets.astype(np.float64) if targets.dtype.kind == "f" else targets
+    return check_point(Point(network, theta, rows.inputs[chosen].astype(np.float64), targets), seed=seed)

@@ -1,0 +1,181 @@
+"""Everything that draws: results to stdout, progress to stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from nncli.builder import Experiment
+from nncli.evaluation import Evaluation
+from nncli.gradcheck.check import COMPLEX_STEP_LIMIT, DIFFERENCES_LIMIT, EVERY_ENTRY_UP_TO, GradientCheck
+from nncli.run import Run
+from nncli.training.events import EpochEnded, Event
+from nncli.training.events import Progress as Steps
+
+PERCENT = ("accuracy",)
+LINES = 20
+"""About as many lines a training prints where nobody watches: then every epochs/20th is told, and the last."""
+
+
+def print_json(content: Mapping[str, Any]) -> None:
+    """One strict JSON object on stdout."""
+    sys.stdout.write(json.dumps(content, allow_nan=False, ensure_ascii=True, indent=2) + "\n")
+
+
+class Training:
+    """What a training shows while it goes on: a bar in a terminal, plain lines elsewhere, nothing when silent."""
+
+    def __init__(self, *, silent: bool) -> None:
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=silent)
+        self._live = self._console.is_terminal and not silent
+        self._progress = Progress(
+            TextColumn("epoch"),
+            MofNCompleteColumn(),
+            BarColumn(bar_width=None),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[metrics]}"),
+            console=self._console,
+            transient=True,
+            disable=not self._live,
+        )
+        self._task: TaskID | None = None
+        self._epochs = 0
+
+    def __enter__(self) -> Training:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def say(self, text: str) -> None:
+        """A line on stderr."""
+        self._console.print(escape(text))
+
+    def began(self, experiment: Experiment, run: Run) -> None:
+        """Say what is about to be trained."""
+        network, dataset = experiment.network, experiment.dataset
+        widths = "-".join(map(str, [network.inputs, *_widths(experiment)]))
+        validation = 0 if experiment.validation is None else len(experiment.validation.inputs)
+        test = 0 if experiment.test is None else len(experiment.test.inputs)
+        rows = f"{len(experiment.train.inputs)} rows to train on, {validation} to validate, {test} to test"
+        self.say(f"{dataset.task}: {widths}, {network.layout.size:,} parameters; {rows}")
+        self._epochs = experiment.config.training.epochs
+        self._progress.start()
+        self._task = self._progress.add_task("", total=self._epochs, metrics="")
+
+    def observe(self, event: Event) -> None:
+        """Draw what an event says."""
+        if self._task is None:
+            return
+        if isinstance(event, Steps):
+            self._progress.update(self._task, completed=event.epoch - 1 + event.done / event.of)
+        if isinstance(event, EpochEnded):
+            figures = {"loss": event.train_loss, **event.validation}
+            line = "  ".join(f"{name.replace('validation', 'val')} {_figure(name, x)}" for name, x in figures.items())
+            self._progress.update(self._task, completed=event.epoch, metrics=line)
+            every = max(1, self._epochs // LINES)
+            if not self._live and (event.epoch % every == 0 or event.epoch == self._epochs):
+                self.say(f"epoch {event.epoch}/{self._epochs}  {line}")
+
+
+def print_summary(run: Run) -> None:
+    """How a training ended, and where its files are."""
+    summary = run.read_json("summary.json")
+    console = _stdout()
+    done = summary["status"].replace("_", " ")
+    seconds = f"{summary['training_seconds']:.1f} s" if summary["training_seconds"] >= 0.1 else "under 0.1 s"
+    console.print(f"{done} after {_count(summary['epochs'], 'epoch')} in {seconds}; best epoch {summary['best_epoch']}")
+    for name, value in summary["metrics"].items():
+        console.print(f"{name.replace('_', ' ', 1):<22} {_figure(name, value)}")
+    console.print(f"run: {escape(str(run.path))}")
+
+
+def print_evaluation(run: Run, evaluation: Evaluation) -> None:
+    """The figures of an evaluation, and for classes the table of each and the confusion matrix."""
+    console = _stdout()
+    console.print(
+        f"{escape(str(run.path))}, {evaluation.weights} weights, {evaluation.rows} rows of {escape(evaluation.data)}"
+    )
+    for name in ("loss", "accuracy", "rmse", "mae", "r2"):
+        value = getattr(evaluation, name)
+        if value is not None:
+            console.print(f"{name:<10} {_figure(name, value)}")
+    if evaluation.classes is None or evaluation.confusion is None:
+        return
+    table = Table("class", title="each class", title_justify="left")
+    for column in ("precision", "recall", "F1", "rows"):
+        table.add_column(column, justify="right")
+    for report in evaluation.classes:
+        shares = (report.precision, report.recall, report.f1)
+        table.add_row(escape(report.name), *("–" if x is None else f"{x:.3f}" for x in shares), str(report.rows))
+    console.print(table)
+    matrix = Table("true \\ predicted", title="confusion matrix", title_justify="left")
+    for report in evaluation.classes:
+        matrix.add_column(escape(report.name), justify="right")
+    for report, counts in zip(evaluation.classes, evaluation.confusion, strict=True):
+        matrix.add_row(escape(report.name), *map(str, counts))
+    console.print(matrix)
+
+
+def print_gradcheck(check: GradientCheck) -> None:
+    """The verdict for each tensor; for a failure, the worst entry."""
+    console = _stdout()
+    table = Table("tensor", "shape")
+    for column in ("checked", "complex step", "differences", "at a kink"):
+        table.add_column(column, justify="right")
+    table.add_column("")
+    for tensor in check.tensors:
+        share = str(tensor.entries) if tensor.checked == tensor.entries else f"{tensor.checked} of {tensor.entries}"
+        table.add_row(
+            escape(tensor.name),
+            "×".join(map(str, tensor.shape)),
+            share,
+            *("–" if x is None else f"{x:.1e}" for x in (tensor.complex_step, tensor.differences)),
+            str(tensor.at_kink),
+            "[green]ok[/green]" if tensor.passed else "[red]WRONG[/red]",
+        )
+    console.print(table)
+    for tensor in check.tensors:
+        if not tensor.passed:
+            place = escape(f"{tensor.name}{list(tensor.worst)}")
+            console.print(f"{place}: backpropagation {tensor.analytic:.17g}, complex step {tensor.numeric:.17g}")
+    if not check.repeatable:
+        console.print("[red]a second backward pass gave other bits[/red]")
+    if check.coverage < 1:
+        console.print(
+            f"{check.coverage:.1%} of the entries were checked: above {EVERY_ENTRY_UP_TO:,}, a sample of each tensor"
+        )
+    console.print(
+        f"errors relative to the tensor's largest entry, on {check.rows} rows at float64; "
+        f"limits {COMPLEX_STEP_LIMIT:g} and {DIFFERENCES_LIMIT:g}"
+    )
+    console.print("[green]every gradient is right[/green]" if check.passed else "[red]a gradient is wrong[/red]")
+
+
+def _stdout() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+def _widths(experiment: Experiment) -> list[int]:
+    return [stage.outputs for stage in experiment.network.stages if stage.layer.kind == "dense"]
+
+
+def _figure(name: str, value: float) -> str:
+    if name.endswith(PERCENT):
+        return f"{value:.4f}"
+    return f"{value:.4g}" if math.isfinite(value) else str(value)
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -1,0 +1,63 @@
+"""The ``nncli`` command. Each command lives in a file of its own, which loads only what that command needs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from nncli.cli import evaluate, gradcheck, train
+from nncli.errors import NncliError
+
+app = typer.Typer(
+    name="nncli",
+    help="Trains multilayer perceptrons from a YAML file: every gradient proven, every run repeatable.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("gradcheck")(gradcheck.gradcheck)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"nncli {version('nncli')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Trains multilayer perceptrons from a YAML file: every gradient proven, every run repeatable."""
+
+
+def main() -> None:
+    """Run the command line: a fault that the user can mend becomes a line on stderr and an exit code."""
+    try:
+        app()
+    except NncliError as error:
+        for problem in error.problems:
+            sys.stderr.write(f"{problem}\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # whoever read our output has gone (nncli ... | head): nothing is left to say, and nothing to say it to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

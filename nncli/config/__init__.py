@@ -1,0 +1,1 @@
+"""The YAML file: its typed schema, and a loader that keeps every position."""

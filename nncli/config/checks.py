@@ -1,0 +1,67 @@
+"""What takes more than one key to judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nncli.config.schema import MONITORS, Config
+from nncli.engine import activations, losses
+from nncli.errors import Problem
+from nncli.registry import unknown
+
+
+def cross_check(config: Config) -> Iterator[Problem]:
+    """Everything in ``config`` that cannot work, though each key on its own is right."""
+    yield from _data(config)
+    yield from _model(config)
+    yield from _early_stopping(config)
+
+
+def _data(config: Config) -> Iterator[Problem]:
+    data = config.data
+    if (data.source is None) == (data.path is None):
+        said = "both are given" if data.source else "neither is given"
+        yield config.problem("data", f"needs either source or path, {said}", "source: iris, or path: FILE")
+    if data.source is not None:
+        for key in ("target", "features", "drop", "validation_path", "test_path"):
+            if getattr(data, key):
+                yield config.problem(("data", key), "goes with data.path, not with data.source", "leave it out")
+    validation = 0 if data.validation_path else data.split.validation
+    test = 0 if data.test_path else data.split.test
+    if validation + test >= 1:
+        message = f"validation and test together are {validation + test:g} of the rows"
+        yield config.problem("data.split", message, "leave some to train on")
+    targets = [data.target] if isinstance(data.target, str) else data.target or []
+    for key, names in (("target", targets), ("features", data.features or []), ("drop", data.drop)):
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield config.problem(("data", key), f"names {name!r} twice")
+    for name in sorted(set(targets) & set(data.features or [])):
+        yield config.problem("data.features", f"holds the target {name!r}", "a target cannot be a feature")
+    for name in sorted(set(data.drop) & {*targets, *(data.features or [])}):
+        yield config.problem("data.drop", f"drops {name!r}, which is used", "name it in one place")
+
+
+def _model(config: Config) -> Iterator[Problem]:
+    blocks = config.model.layers
+    for i, block in enumerate(blocks[:-1]):
+        if block.units is None:
+            yield config.problem(f"model.layers.{i}", "needs units", "only the last block's follow from the target")
+    output = blocks[-1].activation.name
+    why = losses.objection(losses.registry[config.loss.name], activations.registry[output])
+    if why:
+        fitting = [a.name for a in activations.registry if not losses.objection(losses.registry[config.loss.name], a)]
+        where = f"model.layers.{len(blocks) - 1}.activation"
+        yield config.problem(where, why, f"fitting are {', '.join(fitting)}")
+
+
+def _early_stopping(config: Config) -> Iterator[Problem]:
+    early, data = config.training.early_stopping, config.data
+    if early is None:
+        return
+    where = "training.early_stopping.monitor"
+    if early.monitor not in MONITORS:
+        yield config.problem(where, unknown("figure", early.monitor, MONITORS))
+    elif early.monitor.startswith("validation") and not (data.validation_path or data.split.validation):
+        yield config.problem(
+            where, f"{early.monitor} needs validation rows", "set data.split.validation, or watch train_loss"
+        )

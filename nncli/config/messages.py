@@ -1,0 +1,172 @@
+"""The validator's findings in plain words."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from nncli.config.document import Key, KeyPath
+from nncli.registry import nearest
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """What is wrong at a key path; ``about_key`` when it is the key and not its value."""
+
+    path: KeyPath
+    message: str
+    remedy: str = ""
+    about_key: bool = False
+
+
+_BOUNDS = {
+    "greater_than": ("greater than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+_TYPES = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+
+def complaints(error: ValidationError, content: dict[str, Any]) -> list[Complaint]:
+    """One complaint for each key path that ``error`` names; the alternatives of a union become one."""
+    from nncli.config.schema import Config
+
+    by_path: dict[KeyPath, list[ErrorDetails]] = {}
+    for detail in error.errors(include_url=False):
+        by_path.setdefault(_path(detail, content), []).append(detail)
+    return [_complaint(path, details, _known_keys(Config, path, content)) for path, details in by_path.items()]
+
+
+def _path(detail: ErrorDetails, content: Any) -> KeyPath:
+    """The key path in the file: the validator also counts the alternatives of a union, which are no keys."""
+    path: list[Key] = []
+    here = content
+    steps = detail["loc"]
+    for i, step in enumerate(steps):
+        final = i == len(steps) - 1
+        if isinstance(here, list) and isinstance(step, int) and step < len(here):
+            path.append(step)
+            here = here[step]
+        elif isinstance(here, dict) and (step in here or (final and detail["type"] == "missing")):
+            path.append(step)
+            here = here.get(str(step))
+    return tuple(path)
+
+
+def _complaint(path: KeyPath, details: list[ErrorDetails], known: list[str]) -> Complaint:
+    first = details[0]
+    kind, value, context = first["type"], first["input"], first.get("ctx", {})
+    if kind == "extra_forbidden":
+        guess = nearest(str(path[-1]), known)
+        hint = f"did you mean {guess!r}?" if guess else f"known are {', '.join(known)}" if known else ""
+        return Complaint(path, ", ".join(filter(None, ["unknown key", hint])), about_key=True)
+    if kind == "missing":
+        return Complaint(path, "missing")
+    if kind == "union_tag_invalid":
+        names = [name.strip(" '") for name in context["expected_tags"].split(",")]
+        return Complaint(path, _unknown_value(context["tag"], names))
+    if kind == "union_tag_not_found":
+        return Complaint(path, f"must be a name, or a mapping with a name{_is(value)}")
+    wants: list[str] = []
+    choices: list[str] = []
+    for detail in details:
+        kind, context = detail["type"], detail.get("ctx", {})
+        if kind == "literal_error":
+            choices += re.findall(r"'([^']*)'", context["expected"])
+        elif kind in _BOUNDS:
+            words, key = _BOUNDS[kind]
+            wants.append(f"{words} {context[key]:g}")
+        elif kind in _TYPES:
+            wants.append(_TYPES[kind])
+        elif kind == "union_tag_invalid":
+            choices += [name.strip(" '") for name in context["expected_tags"].split(",")]
+        elif kind == "string_pattern_mismatch":
+            wants.append("letters, digits, and . _ - (not first)")
+        elif kind == "string_too_short":
+            wants.append("not empty")
+        elif kind == "string_too_long":
+            wants.append(f"at most {context['max_length']} characters long")
+        elif kind == "too_short":
+            wants.append(f"a list of at least {context['min_length']}")
+        elif kind not in ("union_tag_not_found",):
+            wants.append(detail["msg"].lower())
+    if choices and isinstance(value, str) and not value[:1].isdigit():
+        return Complaint(path, _unknown_value(value, choices))
+    wants = [*dict.fromkeys(wants), *choices]
+    return Complaint(path, f"must be {' or '.join(wants)}{_is(value)}", _remedy(value, wants))
+
+
+def _unknown_value(value: str, choices: list[str]) -> str:
+    guess = nearest(value, choices)
+    hint = f"did you mean {guess!r}?" if guess else f"known are {', '.join(choices)}"
+    return f"unknown name {_shown(value)}, {hint}"
+
+
+def _remedy(value: object, wants: list[str]) -> str:
+    """The traps of other YAML readers."""
+    if not isinstance(value, str):
+        return ""
+    if "true or false" in wants and value.lower() in ("yes", "no", "on", "off"):
+        return f"write {'true' if value.lower() in ('yes', 'on') else 'false'}"
+    if any("number" in want for want in wants) and re.fullmatch(r"[0-9][0-9_]*", value):
+        return f"write {value.replace('_', '')}"
+    return ""
+
+
+def _is(value: object) -> str:
+    return f" (is {_shown(value)})"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None:
+        return "empty"
+    if isinstance(value, float) and math.isnan(value):
+        return "not a number"
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _known_keys(model: type[BaseModel], path: KeyPath, content: Any) -> list[str]:
+    """The keys that the mapping around ``path`` may have."""
+    here: Any = model
+    for key in path[:-1]:
+        content = content[key]
+        if isinstance(key, int):
+            here = _models(here)[0]
+            continue
+        candidates = [m.model_fields[key].annotation for m in _models(here) if key in m.model_fields]
+        if not candidates:
+            return []
+        here = candidates[0]
+    named = content.get("name") if isinstance(content, dict) else None
+    models = _models(here)
+    fitting = [m for m in models if "name" in m.model_fields and m.model_fields["name"].default == named] or models
+    return list(dict.fromkeys(name for m in fitting for name in m.model_fields))
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """Every model in a type: of a list, a union, an annotated type."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in getattr(annotation, "__args__", ()) for model in _models(argument)]

@@ -1,0 +1,63 @@
+"""``key.path=value`` arguments, laid over a document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nncli.config.document import Document, KeyPath, display, parse_document, parse_scalar
+from nncli.errors import ConfigError, Problem
+
+
+def apply_overrides(document: Document, overrides: list[str]) -> None:
+    """Lay each override over ``document``, in order; the later one wins.
+
+    Raises:
+        ConfigError: With every override that cannot be applied.
+    """
+    problems: list[Problem] = []
+    for override in overrides:
+        try:
+            _apply(document, override)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+
+
+def _apply(document: Document, override: str) -> None:
+    place = f"override {override!r}"
+    name, equals, text = override.partition("=")
+    keys = name.strip().split(".")
+    if not equals or not all(keys):
+        raise ConfigError("is not KEY=VALUE", where=place, remedy="for example training.epochs=20")
+    value = _parse(text.strip(), place)
+    path: KeyPath = ()
+    inside: Any = document.value
+    for key in keys:
+        if isinstance(inside, str) or inside is None:
+            # a piece given by its name alone, or left out: it becomes a mapping that takes settings
+            inside = {} if inside is None else {"name": inside}
+            document.replace(path, inside, document.where(path))
+        if isinstance(inside, list):
+            if not key.isdigit() or int(key) >= len(inside):
+                raise ConfigError(
+                    f"{display(path)} has no entry {key}: there are {len(inside)}, counted from 0", where=place
+                )
+            path, inside = (*path, int(key)), inside[int(key)]
+        elif isinstance(inside, dict):
+            path, inside = (*path, key), inside.get(key)
+        else:
+            raise ConfigError(f"{display(path)} is {inside!r} and holds nothing called {key!r}", where=place)
+        if path not in document.values and len(path) < len(keys):
+            document.replace(path, inside := {}, place)
+    document.replace(path, value, place)
+
+
+def _parse(text: str, place: str) -> Any:
+    """A value as in the file: a scalar, or a list or mapping in brackets."""
+    if not text.startswith(("[", "{", "'", '"')):
+        return parse_scalar(text, place)
+    try:
+        return parse_document(f"value: {text}", place).value["value"]
+    except ConfigError as error:
+        raise ConfigError([Problem(p.message, place, p.remedy) for p in error.problems]) from None

@@ -1,0 +1,160 @@
+"""The config: every key, its type, its bounds, its default and what it means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+from annotated_types import Ge, Le, Lt, MinLen
+from pydantic import Field, PrivateAttr, StringConstraints
+
+from nncli.config.document import Document, KeyPath, display
+from nncli.config.pieces import Piece, Strict, piece_field
+from nncli.data import sources
+from nncli.engine import activations, initializers, losses, optimizers
+from nncli.errors import Problem
+
+if TYPE_CHECKING:
+    Activation: TypeAlias = Piece
+    Initializer: TypeAlias = Piece
+    Loss: TypeAlias = Piece
+    Optimizer: TypeAlias = Piece
+    Source: TypeAlias = Piece
+else:
+    Activation = piece_field(activations.registry, "identity")
+    Initializer = piece_field(initializers.registry, "glorot_uniform")
+    Loss = piece_field(losses.registry, "cross_entropy")
+    Optimizer = piece_field(optimizers.registry, "adam")
+    Source = piece_field(sources.registry, "iris")
+
+Share = Annotated[float, Ge(0), Lt(1)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=64)]
+Text = Annotated[str, StringConstraints(min_length=1)]
+MONITORS = ("validation_loss", "validation_accuracy", "validation_r2", "validation_rmse", "train_loss")
+
+
+class Split(Strict):
+    """How the rows are shared out. An own file for a part replaces its share."""
+
+    validation: Share = Field(0.15, description="share of the rows that is looked at after each epoch; 0 for none")
+    test: Share = Field(0.15, description="share of the rows that the training never sees; 0 for none")
+    stratify: Literal["auto"] | bool = Field("auto", description="keep the shares of the classes; auto: for classes")
+    shuffle: bool = Field(True, description="draw the rows; false: the last are the test rows, those before validate")
+
+
+class Preprocess(Strict):
+    """What is done to the columns; fitted on the training rows alone."""
+
+    numeric: Literal["standardize", "minmax", "none"] = Field(
+        "standardize", description="to mean 0 and deviation 1, to 0..1, or left as they are"
+    )
+    target: Literal["auto", "standardize", "none"] = Field(
+        "auto", description="scaling of a regression target; auto: standardize"
+    )
+
+
+class Data(Strict):
+    """Where the rows come from: a built-in source, or a file."""
+
+    source: Source | None = Field(None, description="a built-in data set or generator")
+    path: Text | None = Field(None, description="csv, tsv, parquet, npz, or a folder of IDX files")
+    validation_path: Text | None = Field(None, description="an own file for validation")
+    test_path: Text | None = Field(None, description="an own file for the test")
+    target: Text | Annotated[list[Text], MinLen(1)] | None = Field(None, description="the column to predict, or a list")
+    features: Annotated[list[Text], MinLen(1)] | None = Field(
+        None, description="the columns to use; all others if not said"
+    )
+    drop: list[Text] = Field([], description="columns to leave out")
+    split: Split = Split()
+    preprocess: Preprocess = Preprocess()
+
+
+class Block(Strict):
+    """One entry of model.layers: a dense layer and its activation."""
+
+    units: Annotated[int, Ge(1), Le(1_000_000)] | None = Field(
+        None, description="its width; the last block's follows from the target"
+    )
+    activation: Activation = Field("identity", description="what it does to its sums", validate_default=True)
+    initializer: Literal["auto"] | Initializer = Field("auto", description="initial weights; auto: fits the activation")
+    bias: bool = Field(True, description="whether it adds a bias")
+
+
+class Model(Strict):
+    """The network."""
+
+    layers: Annotated[list[Block], MinLen(1)] = Field(description="its blocks, from the input to the output")
+
+
+class Regularization(Strict):
+    """Penalties on all weights, biases left out: l1·Σ|w| + l2/2·Σw²."""
+
+    l1: Annotated[float, Ge(0)] = Field(0.0, description="factor of the absolute values")
+    l2: Annotated[float, Ge(0)] = Field(0.0, description="factor of half the squares")
+
+
+class EarlyStopping(Strict):
+    """When to stop before the last epoch."""
+
+    monitor: str = Field("validation_loss", description="the figure to watch")
+    patience: Annotated[int, Ge(1)] = Field(20, description="epochs without a better value before it stops")
+    min_delta: Annotated[float, Ge(0)] = Field(0.0, description="what counts as better")
+    restore_best: bool = Field(True, description="whether the weights of the best epoch are the result")
+
+
+class Training(Strict):
+    """The loop."""
+
+    epochs: Annotated[int, Ge(0)] = Field(100, description="passes over the training rows")
+    batch_size: Annotated[int, Ge(1)] | Literal["full"] = Field(32, description="rows in a step, or full")
+    precision: Literal["float32", "float64"] = Field("float32", description="of all numbers in the training")
+    early_stopping: EarlyStopping | None = Field(None, description="stop when a figure gets no better")
+    threads: Annotated[int, Ge(1), Le(1024)] | Literal["auto"] = Field(
+        "auto", description="BLAS threads; auto: one, unless the matrices are large"
+    )
+
+
+class Config(Strict):
+    """The content of a YAML file, every default filled in."""
+
+    name: Name | None = Field(None, description="of the run; the file's stem if not said")
+    seed: Annotated[int, Ge(0), Lt(2**63)] = Field(0, description="all random numbers follow from it")
+    data: Data
+    model: Model
+    loss: Loss = Field("cross_entropy", description="what the training makes small", validate_default=True)
+    optimizer: Optimizer = Field("adam", description="how the parameters move", validate_default=True)
+    regularization: Regularization = Regularization()
+    training: Training = Training()
+
+    _document: Document = PrivateAttr(default_factory=lambda: Document({}))
+    _file: Path = PrivateAttr(default=Path("config.yaml"))
+
+    @property
+    def name_or_stem(self) -> str:
+        """The name of its runs."""
+        stem = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in self._file.stem)
+        return self.name or stem.lstrip(".-") or "run"
+
+    def data_path(self, key: Literal["path", "validation_path", "test_path"]) -> Path | None:
+        """The file that ``data.key`` names: relative to the config, or, from the command line, to where we are."""
+        value = getattr(self.data, key)
+        if value is None:
+            return None
+        overridden = self._document.where(("data", key)).startswith("override")
+        return Path(value) if overridden else self._file.parent / value
+
+    def resolved(self) -> dict[str, Any]:
+        """Plain values with every default written out, paths absolute: trains the same network from anywhere."""
+        content = self.model_dump()
+        content["name"] = self.name_or_stem
+        keys: tuple[Literal["path", "validation_path", "test_path"], ...] = ("path", "validation_path", "test_path")
+        for key in keys:
+            path = self.data_path(key)
+            content["data"][key] = None if path is None else str(path.resolve())
+        return content
+
+    def problem(self, path: str | KeyPath, message: str, remedy: str = "") -> Problem:
+        """``message`` about the value at ``path`` (``model.layers.0.units``), with its position in the file."""
+        if isinstance(path, str):
+            path = tuple(int(key) if key.isdigit() else key for key in path.split("."))
+        return Problem(message, f"{self._document.where(path)}  {display(path)}".strip(), remedy)

@@ -1,0 +1,187 @@
+"""Arrays that are split, preprocessed and ready: what a network trains on and is measured by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import DTypeLike
+
+from nncli.data.preprocess import (
+    ClassEncoding,
+    Preprocessing,
+    Task,
+    class_labels,
+    select_features,
+    target_values,
+)
+from nncli.data.split import Indices, split_rows
+from nncli.data.table import Array, Table
+from nncli.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Rows ready for the engine.
+
+    Attributes:
+        inputs: (n, d+1) of the training precision: the scaled features, and a last column of ones that carries the
+            bias through the engine's matrix products.
+        targets: Class codes (n,) intp, or scaled values (n, k) of the training precision.
+        rows: (n,) where each row stands in ``table``.
+        table: The table they were read from.
+    """
+
+    inputs: Array
+    targets: Array
+    rows: Indices
+    table: Table
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def X(self) -> Array:  # noqa: N802
+        """The scaled features (n, d), a view of ``inputs``."""
+        return self.inputs[:, :-1]
+
+    def place(self, row: int) -> str:
+        """Where the row of this part (from 0) stands in the table."""
+        return self.table.place(int(self.rows[row]))
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """The parts of one training, and what was fitted on the first of them.
+
+    Attributes:
+        preprocessing: Fitted on the rows of ``train``.
+        train: The rows that train.
+        validation: The rows that choose the best epoch, if any.
+        test: The rows that measure the result, if any.
+        fingerprint: SHA-256 (hex) of the source tables: names, types, shapes and every byte.
+    """
+
+    preprocessing: Preprocessing
+    train: Part
+    validation: Part | None
+    test: Part | None
+    fingerprint: str
+
+    @property
+    def task(self) -> Task:
+        """What the target asks for."""
+        return self.preprocessing.task
+
+
+def make_dataset(
+    train: Table,
+    *,
+    validation: Table | None = None,
+    test: Table | None = None,
+    classification: bool | None = None,
+    numeric: str = "standardize",
+    target: str = "auto",
+    validation_share: float = 0.15,
+    test_share: float = 0.15,
+    stratify: bool | None = None,
+    shuffle: bool = True,
+    rng: Generator,
+    dtype: DTypeLike = np.float32,
+) -> Dataset:
+    """Split the training table, fit the preprocessing on its training rows, and apply it to every part.
+
+    Args:
+        train: The training table.
+        validation: A table of its own for validation; then ``validation_share`` does not count.
+        test: The same for the test.
+        classification: Whether the target stands for classes; None: as the table says.
+        numeric: The scaling of the features: ``standardize``, ``minmax`` or ``none``.
+        target: That of a regression's target: ``auto`` (which is to standardize), ``standardize`` or ``none``.
+        validation_share: The share of the training table for validation.
+        test_share: The share of the training table for the test.
+        stratify: Keep the classes in proportion; None: for classes, when shuffling.
+        shuffle: Draw the parts at random; otherwise the first rows train, then comes validation, then test.
+        rng: Where the draws come from.
+        dtype: The training precision, float32 or float64.
+
+    Raises:
+        DataError: The target does not fit the task, the shares do not fit the rows, a label of another part is in no
+            training row, a column is missing in a table of its own, numbers that the precision cannot hold.
+    """
+    task: Task = "classification" if (train.categorical if classification is None else classification) else "regression"
+    split = split_rows(
+        len(train),
+        labels=_strata(train, task, stratify, shuffle),
+        validation=0.0 if validation is not None else validation_share,
+        test=0.0 if test is not None else test_share,
+        shuffle=shuffle,
+        rng=rng,
+    )
+    preprocessing = Preprocessing.fit(train, split.train, task, numeric=numeric, target=target)
+
+    def part(own: Table | None, rows: Indices) -> Part | None:
+        if own is not None:
+            return prepare(own, preprocessing, dtype)
+        return prepare(train, preprocessing, dtype, rows) if len(rows) else None
+
+    return Dataset(
+        preprocessing,
+        train=prepare(train, preprocessing, dtype, split.train),
+        validation=part(validation, split.validation),
+        test=part(test, split.test),
+        fingerprint=fingerprint(train=train, validation=validation, test=test),
+    )
+
+
+def prepare(table: Table, preprocessing: Preprocessing, dtype: DTypeLike, rows: Indices | None = None) -> Part:
+    """Apply a fitted preprocessing to ``table``, or to some ``rows`` of it; columns are found by name, others ignored.
+
+    Raises:
+        DataError: A missing column, an unknown class, a target of text for a regression, numbers that ``dtype`` cannot
+            hold.
+    """
+    if rows is None:
+        rows = np.arange(len(table), dtype=np.intp)
+    features, fitted = preprocessing.features, preprocessing.target
+    X = select_features(table, features.names)
+    inputs = np.empty((len(rows), X.shape[1] + 1), dtype)
+    inputs[:, -1] = 1
+    features.apply(X, rows, inputs[:, :-1], table.place)
+    if isinstance(fitted, ClassEncoding):
+        return Part(inputs, fitted.encode(table, rows), rows, table)
+    targets = np.empty((len(rows), len(fitted.names)), dtype)
+    fitted.apply(target_values(table, fitted.names), rows, targets, table.place)
+    return Part(inputs, targets, rows, table)
+
+
+def fingerprint(**tables: Table | None) -> str:
+    """SHA-256 (hex) over the tables by their role: names, types, shapes and bytes, not where they came from."""
+    digest = hashlib.sha256()
+    for role, table in tables.items():
+        if table is None:
+            continue
+        for names, array in ((table.feature_names, table.features), (table.target_names, table.target)):
+            digest.update(json.dumps([role, names, array.dtype.str, array.shape]).encode())
+            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _strata(table: Table, task: Task, stratify: bool | None, shuffle: bool) -> Array | None:
+    """The labels to keep in proportion, if the split is to."""
+    if stratify is None:
+        stratify = task == "classification" and shuffle
+    if stratify and task == "regression":
+        raise DataError(
+            "a regression has no classes to stratify by", where="data.split.stratify", remedy="leave it auto"
+        )
+    if stratify and not shuffle:
+        raise DataError(
+            "rows that are not shuffled cannot be stratified",
+            where="data.split.stratify",
+            remedy="set `shuffle: true`, or leave it auto",
+        )
+    return class_labels(table) if stratify else None

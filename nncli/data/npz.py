@@ -1,0 +1,151 @@
+"""NumPy archives: named arrays, of which some are features and some the target."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from nncli.data.columns import choose_features, missing
+from nncli.data.table import Array, Table
+from nncli.errors import DataError, Problem
+
+# What numpy.load and zipfile raise for damaged files.
+_UNREADABLE = (
+    ValueError,
+    OSError,
+    EOFError,
+    KeyError,
+    TypeError,
+    MemoryError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def read_npz(path: Path, *, target: tuple[str, ...], features: tuple[str, ...] | None, drop: tuple[str, ...]) -> Table:
+    """Read a ``.npz``. Nothing in it is ever unpickled.
+
+    Args:
+        path: The archive.
+        target: The names of the target arrays, (n,) or (n, k); none means ``y``.
+        features: The names of the feature arrays, None means ``X``. Each is (n, ...): the sides of an image are
+            laid out in one row. The columns are called ``X_0``, ``X_1``, ...; that of an array (n,) like the array.
+        drop: Columns to leave out, by those names.
+
+    Raises:
+        DataError: Not an archive, arrays missing, of objects or complex numbers, or of different lengths.
+    """
+    target, features = target or ("y",), features if features is not None else ("X",)
+    arrays = _load(path, (*features, *target))
+    _check(path.name, arrays, target)
+    known = [column for name in features for column in _names(name, arrays[name])]
+    chosen = choose_features(path.name, [*known, *target], target=target, features=None, drop=drop)
+    X = _joined([arrays[name] for name in features])
+    if len(chosen) < len(known):
+        position = {name: column for column, name in enumerate(known)}
+        X = X[:, [position[name] for name in chosen]]
+    y, names, categorical = _target(path.name, {name: arrays[name] for name in target})
+    return Table(path.name, X, chosen, y, names, categorical)
+
+
+def _load(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
+    """The arrays of these names, each of them asked for once."""
+    problems = [
+        Problem(f"array {name!r} is named twice", path.name, "name it once, in `data.target` or in `data.features`")
+        for name in dict.fromkeys(names)
+        if names.count(name) > 1
+    ]
+    if not zipfile.is_zipfile(path):
+        raise DataError("not an .npz archive", where=path.name, remedy="write it with `numpy.savez(path, X=X, y=y)`")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            problems += [
+                Problem(
+                    missing("array", name, archive.files), path.name, "`data.target` and `data.features` name arrays"
+                )
+                for name in dict.fromkeys(names)
+                if name not in archive.files
+            ]
+            if problems:
+                raise DataError(problems)
+            return {name: archive[name] for name in names}
+    except _UNREADABLE as error:
+        if "Object arrays" in str(error):
+            raise DataError(
+                "it holds Python objects, which could run code and are not loaded",
+                where=path.name,
+                remedy="save arrays of numbers or text (`array.astype(str)`)",
+            ) from None
+        reason = str(error).partition("\n")[0]
+        remedy = "write it with `numpy.savez(path, X=X, y=y)`"
+        raise DataError(f"not a whole .npz archive: {reason}", where=path.name, remedy=remedy) from None
+
+
+def _check(origin: str, arrays: dict[str, Array], target: tuple[str, ...]) -> None:
+    """Refuse kinds and shapes that no table has."""
+    problems = []
+    for name, array in arrays.items():
+        kinds = "biufU" if name in target else "biuf"
+        if array.dtype.kind not in kinds:
+            problems.append(Problem(f"array {name!r} holds {array.dtype}", origin, "save it as numbers"))
+        elif array.ndim == 0 or (name in target and array.ndim > 2):
+            shape = "(n,) or (n, k)" if name in target else "(n, d)"
+            problems.append(Problem(f"array {name!r} has the shape {array.shape}", origin, f"it should be {shape}"))
+        elif math.prod(array.shape[1:]) == 0:
+            problems.append(Problem(f"array {name!r} {array.shape} has no column", origin, "save one with columns"))
+    if not problems and len({len(array) for array in arrays.values()}) > 1:
+        sizes = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())
+        problems.append(Problem(f"arrays of different lengths: {sizes}", origin, "a row of each belongs together"))
+    if problems:
+        raise DataError(problems)
+
+
+def _names(name: str, array: Array) -> tuple[str, ...]:
+    """The names of the columns that ``array`` gives."""
+    if array.ndim == 1:
+        return (name,)
+    return tuple(f"{name}_{column}" for column in range(math.prod(array.shape[1:])))
+
+
+def _joined(arrays: list[Array]) -> Array:
+    """The arrays (n, ...) side by side, as uint8, float32 or float64, whichever holds them all."""
+    flat = [array.reshape(len(array), math.prod(array.shape[1:])) for array in arrays]
+    if all(array.dtype in (np.bool_, np.uint8) for array in flat):
+        dtype: type = np.uint8
+    elif all(array.dtype in (np.float16, np.float32) for array in flat):
+        dtype = np.float32
+    else:
+        dtype = np.float64
+    matrix = flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
+    return matrix.astype(dtype, copy=False)
+
+
+def _target(origin: str, arrays: dict[str, Array]) -> tuple[Array, tuple[str, ...], bool]:
+    """The target, the names of its columns, and whether it stands for classes."""
+    arrays = {name: array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array for name, array in arrays.items()}
+    names = tuple(column for name, array in arrays.items() for column in _names(name, array))
+    if len(names) == 1:
+        (array,) = arrays.values()
+        match array.dtype.kind:
+            case "U":
+                return array, names, True
+            case "b":
+                return np.where(array, "true", "false"), names, True
+            case "u" if len(array) and array.max() > np.iinfo(np.int64).max:
+                return array.astype(np.float64), names, False
+            case "i" | "u":
+                return array.astype(np.int64), names, False
+            case _:
+                return array.astype(np.float64), names, False
+    if any(array.dtype.kind == "U" for array in arrays.values()):
+        raise DataError(
+            "several target columns, and some hold text",
+            where=origin,
+            remedy="several must all be numbers; name one array of shape (n,) for classes",
+        )
+    return np.column_stack(list(arrays.values())).astype(np.float64), names, False

@@ -1,0 +1,210 @@
+"""What is fitted on the training rows and then applied to every row: scaled features, and coded or scaled targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nncli.data.columns import listed, missing
+from nncli.data.jsonable import fields, malformed, sequence
+from nncli.data.scaling import Scaling
+from nncli.data.table import SHOWN, Array, Table, shortened
+from nncli.errors import DataError, Problem
+
+Task: TypeAlias = Literal["classification", "regression"]
+
+WHOLE = 2**53  # up to here float64 tells whole numbers apart
+
+
+@dataclass(frozen=True)
+class ClassEncoding:
+    """Class labels as codes 0, 1, ...: positions in ``classes``, which are sorted, numbers by size."""
+
+    classes: tuple[str, ...] | tuple[int, ...]
+
+    @classmethod
+    def fit(cls, table: Table, rows: Array) -> ClassEncoding:
+        """The classes among ``rows`` of ``table``.
+
+        Raises:
+            DataError: Labels that are no classes (see `class_labels`), or a single class.
+        """
+        found = np.unique(class_labels(table)[rows]).tolist()
+        if len(found) < 2:
+            raise DataError(
+                f"all {len(rows)} training rows have the class {found[0]!r}",
+                where=f"{table.origin}, column {table.target_names[0]!r}",
+                remedy="two classes at least are needed; look at `data.target`, or shuffle the rows",
+            )
+        return cls(tuple(found))
+
+    def encode(self, table: Table, rows: Array) -> NDArray[np.intp]:
+        """The codes (m,) of the labels at ``rows`` (m,) of ``table``.
+
+        Raises:
+            DataError: Labels that were not among the training rows; the first few are named.
+        """
+        labels = class_labels(table)[rows]
+        known = np.array(self.classes)
+        if labels.dtype.kind != known.dtype.kind:  # '1' and 'x' in one file, 1 alone in another: compared as text
+            labels = labels.astype(np.str_)
+        order = np.argsort(known.astype(labels.dtype.type))
+        ranked = known.astype(labels.dtype.type)[order]
+        position = np.minimum(np.searchsorted(ranked, labels), len(known) - 1)
+        wrong = np.flatnonzero(ranked[position] != labels)
+        if len(wrong):
+            classes = listed(list(map(str, self.classes)))
+            problems = [
+                Problem(
+                    f"the class {labels[i].item()!r} is in no training row; known are {classes}",
+                    f"{table.place(int(rows[i]))}, column {table.target_names[0]!r}",
+                    "correct the label, drop the row, or train with rows of that class",
+                )
+                for i in wrong[:SHOWN]
+            ]
+            raise DataError(shortened(problems, len(wrong)))
+        return order[position].astype(np.intp)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"classes": list(self.classes)}
+
+    @classmethod
+    def from_json(cls, data: object, where: str) -> ClassEncoding:
+        """Read what `to_json` wrote; raise DataError for anything else."""
+        classes = sequence(fields(data, {"classes"}, where)["classes"], f"{where}.classes")
+        alike = {type(label) for label in classes} in ({str}, {int})
+        if not alike or len(classes) < 2 or classes != sorted(set(classes)):
+            raise malformed("two or more classes are expected, sorted, all of them text or whole numbers", where)
+        return cls(tuple(classes))
+
+
+def class_labels(table: Table) -> Array:
+    """The target (n,) as class labels: str or int64.
+
+    Raises:
+        DataError: Several target columns, or a number that is not whole.
+    """
+    column = f"column {table.target_names[0]!r}"
+    if table.target.ndim == 2 and table.target.shape[1] > 1:
+        raise DataError(
+            f"{len(table.target_names)} target columns: {listed(table.target_names)}",
+            where=table.origin,
+            remedy="classes stand in one column; name it alone in `data.target`",
+        )
+    target = table.target.reshape(-1)
+    if target.dtype.kind != "f":
+        return target
+    wrong = np.flatnonzero((target != np.floor(target)) | (np.abs(target) > WHOLE))
+    if len(wrong):
+        problems = [
+            Problem(
+                f"{target[row]} is no class label",
+                f"{table.place(int(row))}, {column}",
+                "classes are text or whole numbers; a quantity asks for regression (`loss: mse`)",
+            )
+            for row in wrong[:SHOWN]
+        ]
+        raise DataError(shortened(problems, len(wrong)))
+    return target.astype(np.int64)
+
+
+def target_values(table: Table, names: tuple[str, ...]) -> Array:
+    """The target as numbers (n, k), its columns in the order of ``names``.
+
+    Raises:
+        DataError: A target of text, or one without these columns.
+    """
+    if table.target.dtype.kind == "U":
+        column = f"column {table.target_names[0]!r}"
+        raise DataError(
+            f"the target is text ({table.target[0].item()!r} in {table.place(0)})",
+            where=f"{table.origin}, {column}",
+            remedy="regression needs numbers; for classes take `loss: cross_entropy`",
+        )
+    absent = [name for name in names if name not in table.target_names]
+    if absent:
+        raise DataError([Problem(missing("target column", name, table.target_names), table.origin) for name in absent])
+    values = table.target.reshape(len(table), -1)
+    return values if names == table.target_names else values[:, [table.target_names.index(name) for name in names]]
+
+
+def select_features(table: Table, names: tuple[str, ...]) -> Array:
+    """The features (n, d) in the order of ``names``; other columns of the table are left out.
+
+    Raises:
+        DataError: Columns that the table does not have, all of them named.
+    """
+    if names == table.feature_names:
+        return table.features
+    position = {name: column for column, name in enumerate(table.feature_names)}
+    problems = [
+        Problem(
+            missing("column", name, table.feature_names),
+            table.origin,
+            "a table needs every column of the training table",
+        )
+        for name in names
+        if name not in position
+    ]
+    if problems:
+        raise DataError(shortened(problems, len(problems)))
+    return table.features[:, [position[name] for name in names]]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """All that was fitted: the scaling of the features, and the encoding or, for numbers, the scaling of the target."""
+
+    features: Scaling
+    target: ClassEncoding | Scaling
+
+    @property
+    def task(self) -> Task:
+        """What the target asks for."""
+        return "classification" if isinstance(self.target, ClassEncoding) else "regression"
+
+    @classmethod
+    def fit(cls, table: Table, rows: Array, task: Task, *, numeric: str, target: str) -> Preprocessing:
+        """Fit on ``rows`` of ``table``, and on nothing else of it.
+
+        Args:
+            table: The training table.
+            rows: (m,) indices of the training rows.
+            task: What the target stands for.
+            numeric: The scaling of the features: ``standardize``, ``minmax`` or ``none``.
+            target: That of a regression's target: ``standardize``, ``none``, or ``auto``, which is to standardize.
+
+        Raises:
+            DataError: As `Scaling.fit`, `ClassEncoding.fit` and `target_values` do.
+        """
+        features = Scaling.fit(numeric, table.feature_names, table.features, rows)
+        if task == "classification":
+            return cls(features, ClassEncoding.fit(table, rows))
+        names = table.target_names
+        method = "standardize" if target == "auto" else target
+        return cls(features, Scaling.fit(method, names, target_values(table, names), rows))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, as in ``preprocess.json``; its floats come back bit for bit."""
+        return {"task": self.task, "features": self.features.to_json(), "target": self.target.to_json()}
+
+    @classmethod
+    def from_json(cls, data: object, where: str = "preprocess.json") -> Preprocessing:
+        """Read what `to_json` wrote.
+
+        Raises:
+            DataError: It was not written by `to_json`; ``where`` is what the message calls it.
+        """
+        found = fields(data, {"task", "features", "target"}, where)
+        features = Scaling.from_json(found["features"], f"{where}: features")
+        match found["task"]:
+            case "classification":
+                return cls(features, ClassEncoding.from_json(found["target"], f"{where}: target"))
+            case "regression":
+                return cls(features, Scaling.from_json(found["target"], f"{where}: target"))
+            case task:
+                raise malformed(f"unknown task {task!r:.60}", where)

@@ -1,0 +1,124 @@
+"""Which rows train, which choose the best epoch, which measure the result.
+
+Plain NumPy on purpose: importing scikit-learn for its splitters costs about 0.6 s, more than a small training.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from nncli.data.table import Array
+from nncli.errors import DataError, Problem
+
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Sorted row indices of each part: disjoint, together all rows; empty where the share is 0."""
+
+    train: Indices
+    validation: Indices
+    test: Indices
+
+
+def split_rows(n: int, *, labels: Array | None, validation: float, test: float, shuffle: bool, rng: Generator) -> Split:
+    """Split ``n`` rows; a part has exactly round(share·n) rows (halves up, the share as it is written in decimals).
+
+    With ``labels`` the split is stratified. The h held-out rows, validation and test together, are allotted to the
+    classes by largest remainder: a class with c of the n rows is due h·c/n of them; it gets the whole part, and the
+    classes with the largest remainders (of equals the larger class) get one more, until h is reached. Every class
+    keeps at least one training row: what a small class cannot give is allotted to the others, again by largest
+    remainder, in proportion to the rows that they have left. Of each class's held-out rows the test's are allotted by
+    the same rule. So sizes are exact, and unless a class has nothing left to give, each is less than one row off its
+    due in the training part and less than two in the others.
+
+    Args:
+        n: The number of rows.
+        labels: (n,) classes to keep in proportion, or None; not looked at without ``shuffle``.
+        validation: The share of the whole for validation, in [0, 1).
+        test: The share of the whole for the test, in [0, 1).
+        shuffle: Draw the rows at random; otherwise the first rows train, then comes validation, then test.
+        rng: Where the draws come from.
+
+    Raises:
+        DataError: A share above 0 without a row, no row left for training, or none for some class.
+    """
+    held_out = _sizes(n, validation, test)
+    train_size = n - sum(held_out)
+    if not shuffle:
+        parts = np.split(np.arange(n), [train_size, train_size + held_out[0]])
+    elif labels is None:
+        parts = np.split(rng.permutation(n), [train_size, train_size + held_out[0]])
+    else:
+        parts = _stratified(labels, *held_out, rng)
+    return Split(*(np.sort(part).astype(np.intp) for part in parts))
+
+
+def _sizes(n: int, validation: float, test: float) -> tuple[int, int]:
+    problems = []
+    sizes = []
+    for name, share in (("validation", validation), ("test", test)):
+        if not 0 <= share < 1:
+            raise DataError(f"a share of {share}", where=f"data.split.{name}", remedy="shares lie in [0, 1)")
+        size = math.floor(Fraction(repr(float(share))) * n + Fraction(1, 2))  # 0.29·50 is 14.5, in floats a little less
+        sizes.append(size)
+        if share and not size:
+            remedy = f"give {name} a larger share (1 row is {1 / n:.2g}), or 0" if n else "add rows"
+            problems.append(Problem(f"{share} of {n} rows is less than one", f"data.split.{name}", remedy))
+    if sum(sizes) >= n:
+        problems.append(
+            Problem(
+                f"no row of {n} is left for training: validation ({validation}) takes {sizes[0]}, "
+                f"test ({test}) {sizes[1]}",
+                "data.split",
+                "take smaller shares, or add rows",
+            )
+        )
+    if problems:
+        raise DataError(problems)
+    return sizes[0], sizes[1]
+
+
+def _stratified(labels: Array, validation: int, test: int, rng: Generator) -> list[Indices]:
+    _, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    n, held_out = len(codes), validation + test
+    if held_out > n - len(counts):
+        raise DataError(
+            f"{n - held_out} of {n} rows train, fewer than the {len(counts)} classes, each of which needs one",
+            where="data.split",
+            remedy="take smaller shares, or `stratify: false`; if the target is a quantity, ask for regression",
+        )
+    out = allot(held_out, counts, counts - 1)
+    to_test = allot(test, out, out)
+    order = rng.permutation(n)
+    order = order[np.argsort(codes[order], kind="stable")]  # by class, at random within each
+    of_class = codes[order]
+    rank = np.arange(n) - (np.cumsum(counts) - counts)[of_class]
+    in_test = rank < to_test[of_class]
+    in_train = rank >= out[of_class]
+    return [order[in_train], order[~in_train & ~in_test], order[in_test]]
+
+
+def allot(total: int, weights: Array, room: Array) -> Array:
+    """Integers that add up to ``total``, in proportion to ``weights`` by largest remainder, each within its ``room``.
+
+    Args:
+        total: What is to be shared out, at most the sum of ``room``, and no more than the sum of ``weights``.
+        weights: (k,) non-negative integers.
+        room: (k,) integers; the most that each may get, no less than the whole part of its due.
+    """
+    if not total:
+        return np.zeros_like(weights)
+    due, remainder = np.divmod(total * weights, weights.sum())  # in whole numbers, so that ties are ties
+    order = np.lexsort((-weights, -remainder))
+    order = order[(due < room)[order]][: total - due.sum()]
+    due[order] += 1
+    short = int(total - due.sum())
+    return due + allot(short, room - due, room - due) if short else due

@@ -1,0 +1,141 @@
+"""Rows as read, before any split: what every source and every file reader hands over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nncli.errors import DataError, Problem
+
+Array: TypeAlias = NDArray[Any]
+
+SHOWN = 5  # offending cells that are named; a column of a million NaN is one mistake, not a million
+CHUNK = 1 << 18  # cells worked on at a time: 2 MB at float64, which stays in the cache
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows as read. Whoever holds one may rely on it: at least one row and one feature, every number finite.
+
+    Attributes:
+        origin: What a person calls it: ``train.csv``, ``iris``.
+        features: (n, d), uint8, float32 or float64.
+        feature_names: The d names of the columns.
+        target: (n,) of str or integers for classes; (n,) or (n, k) of numbers otherwise.
+        target_names: The k names of the target's columns.
+        categorical: Whether the target stands for classes: text, booleans, labels of a built-in source or of IDX files.
+            Integers from a table stay numbers: whether 3 is a class or a count, only the config can say.
+        first_line: The line of row 0 in a text file whose every row is one line; None where lines mean nothing.
+
+    Raises:
+        DataError: No row, or cells that are not finite (the first few are named).
+        ValueError: Shapes or kinds that do not fit together, which is a fault of the program and not of the data.
+    """
+
+    origin: str
+    features: Array
+    feature_names: tuple[str, ...]
+    target: Array
+    target_names: tuple[str, ...]
+    categorical: bool
+    first_line: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.features.ndim != 2 or self.features.shape[1] != len(self.feature_names) or not self.feature_names:
+            raise ValueError(f"features {self.features.shape} do not fit {len(self.feature_names)} names")
+        if self.features.dtype not in (np.uint8, np.float32, np.float64):
+            raise ValueError(f"features are {self.features.dtype}")
+        columns = self.target.shape[1] if self.target.ndim == 2 else 1
+        if self.target.ndim not in (1, 2) or columns != len(self.target_names) or len(self.target) != len(self):
+            raise ValueError(f"target {self.target.shape} does not fit {len(self)} rows, names {self.target_names}")
+        if self.target.dtype.kind not in "Uif" or (self.target.dtype.kind == "U" and not self.categorical):
+            raise ValueError(f"target is {self.target.dtype}, categorical {self.categorical}")
+        if not len(self):
+            raise DataError("no rows", where=self.origin, remedy="a training needs some")
+        bad = BadCells(self.place)
+        bad.add_nonfinite(self.features, self.feature_names, feature_remedy)
+        bad.add_nonfinite(self.target.reshape(len(self), -1), self.target_names, target_remedy)
+        bad.refuse()
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def place(self, row: int) -> str:
+        """Where ``row`` (from 0) stands: ``train.csv line 57``, or ``digits.npz row 57`` counted from 1."""
+        return place(self.origin, self.first_line, row)
+
+
+def place(origin: str, first_line: int | None, row: int) -> str:
+    """The place of ``row`` (from 0) in words; see `Table.place`."""
+    return f"{origin} row {row + 1}" if first_line is None else f"{origin} line {first_line + row}"
+
+
+def feature_remedy(column: str) -> str:
+    """What to do about a cell of a feature that is missing or not finite."""
+    return f"fill the cell or delete the row; `data.drop: [{column}]` leaves the column out"
+
+
+def target_remedy(column: str) -> str:
+    """What to do about a cell of the target that is missing or not finite."""
+    return f"fill the cell or delete the row: a row without {column!r} cannot be learned from"
+
+
+class BadCells:
+    """Gathers cells that cannot be used, and refuses them together: the first few by name, the others by number."""
+
+    def __init__(self, place: Callable[[int], str]) -> None:
+        self._place = place
+        self._total = 0
+        self._first: list[tuple[int, str, str, str]] = []
+
+    def add(self, total: int, first: Iterable[tuple[int, str, str, str]]) -> None:
+        """Note ``total`` cells, of which ``first`` (row, column, message, remedy) has the first `SHOWN` at least."""
+        self._total += total
+        self._first += first
+
+    def add_nonfinite(self, values: Array, names: Sequence[str], remedy: Callable[[str], str]) -> None:
+        """Note every NaN and infinity of ``values`` (n, d)."""
+        if values.dtype.kind != "f":
+            return
+        for rows in chunks(len(values), values.shape[1]):
+            wrong = ~np.isfinite(values[rows])
+            if wrong.any():
+                first = np.argwhere(wrong)[:SHOWN]
+                self.add(
+                    int(wrong.sum()),
+                    [
+                        (
+                            rows.start + int(row),
+                            names[column],
+                            f"{values[rows.start + row, column]} is not finite",
+                            remedy(names[column]),
+                        )
+                        for row, column in first
+                    ],
+                )
+
+    def refuse(self) -> None:
+        """Raise the DataError that names the first cells by row, if there are any."""
+        if self._total:
+            cells = sorted(self._first, key=lambda cell: cell[0])[:SHOWN]
+            problems = [
+                Problem(message, f"{self._place(row)}, column {column!r}", remedy)
+                for row, column, message, remedy in cells
+            ]
+            raise DataError(shortened(problems, self._total))
+
+
+def shortened(problems: list[Problem], total: int) -> list[Problem]:
+    """At most `SHOWN` of the problems, and how many more there are of ``total``."""
+    shown = problems[:SHOWN]
+    return [*shown, Problem(f"and {total - len(shown)} more")] if total > len(shown) else shown
+
+
+def chunks(rows: int, columns: int) -> Iterator[slice]:
+    """Cut ``rows`` into consecutive slices of about `CHUNK` cells."""
+    step = max(1, CHUNK // max(1, columns))
+    return (slice(start, min(start + step, rows)) for start in range(0, rows, step))

@@ -1,0 +1,1 @@
+"""The mathematics: layers, losses, optimizers, with derivatives written by hand. Pure NumPy."""

@@ -1,0 +1,60 @@
+"""Many rows through a network, in batches of one size: predictions, and the mean loss."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nncli.engine.buffers import Array, Buffers, Step
+from nncli.engine.network import Bound, Network
+
+BATCH = 512
+"""Rows at a time: the signals of a middle network then stay in a core's cache."""
+
+
+class Inference:
+    """A network bound for a fixed number of rows, to be run again and again (the validation rows of every epoch).
+
+    Args:
+        network: The network.
+        theta: Its parameters (size,), read at every run.
+        rows: The number of rows, at least 1.
+
+    Attributes:
+        predictions: (rows, k), after ``run``.
+    """
+
+    def __init__(self, network: Network, theta: Array, rows: int) -> None:
+        self.predictions = np.zeros((rows, network.outputs), theta.dtype)
+        nothing = np.zeros_like(theta)
+        sizes = [BATCH] * (rows // BATCH) + [rows % BATCH] * (rows % BATCH > 0)
+        bound = {size: network.bind(theta, nothing, size) for size in set(sizes)}
+        buffers = Buffers(theta.dtype)
+        self._batches: list[tuple[slice, Bound, Step]] = []
+        for i, size in enumerate(sizes):
+            where = slice(i * BATCH, i * BATCH + size)
+            link = _link(network, bound[size].outputs, self.predictions[where], buffers)
+            self._batches.append((where, bound[size], link))
+
+    def run(self, inputs: Array, targets: Array | None = None) -> float | None:
+        """Fill ``predictions`` from ``inputs`` (rows, d + 1); return their mean loss, if there are targets."""
+        total = 0.0
+        for where, batch, link in self._batches:
+            np.copyto(batch.inputs, inputs[where])
+            batch.forward()
+            link()
+            if targets is not None:
+                np.copyto(batch.targets, targets[where])
+                total += float(batch.loss()) * batch.n
+        return None if targets is None else total / len(self.predictions)
+
+
+def _link(network: Network, outputs: Array, P: Array, buffers: Buffers) -> Step:
+    """What turns the last layer's output into predictions, written to ``P``."""
+    if network.link is None:
+
+        def copy() -> None:
+            np.copyto(P, outputs)
+
+        return copy
+    forward, _ = network.link.bind(outputs, P, P, buffers)
+    return forward

@@ -1,0 +1,154 @@
+"""Layers: differentiable maps with parameters, forward and backward side by side.
+
+A layer knows shapes and mathematics, and owns no array. Bound to its wires it hands back two functions: forward reads
+X and writes Y; backward finds dC/dY in ``dY``, writes dC/dX to ``dX``, and dC/dθ of its own parameters to its slice of
+the flat gradient. As in the derivation in the docs: Z = X W + b, dW = Xᵀ dZ, db = Σ_rows dZ, dX = dZ Wᵀ.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.random import Generator
+
+from nncli.engine.activations import Activation
+from nncli.engine.buffers import Array, Buffers, Step
+from nncli.engine.initializers import GlorotUniform, Initializer
+from nncli.engine.parameters import Parameter
+from nncli.engine.penalties import NO_PENALTY, Penalty
+
+
+@dataclass(frozen=True)
+class Wires:
+    """The arrays between which a layer is bound.
+
+    Attributes:
+        X: The input, (..., n, d_in); with one more column, of ones, for a layer that asks for it (``takes_ones``).
+        Y: The output, (..., n, d_out); the array of ``X`` for a layer that is ``in_place``.
+        dX: Where dC/dX goes, (..., n, d_in); None when nobody wants it.
+        dY: Where dC/dY is found, (..., n, d_out); the array of ``dX`` for a layer that ``passes_gradient``.
+        theta: The layer's own slice of the parameter vector, (..., size).
+        gradient: The same slice of the gradient, (..., size).
+    """
+
+    X: Array
+    Y: Array
+    dX: Array | None
+    dY: Array
+    theta: Array
+    gradient: Array
+
+
+class Layer(ABC):
+    """One map in the chain. Subclasses are final and frozen."""
+
+    kind: ClassVar[str]
+    takes_ones: bool = False
+    """Whether its input comes with a column of ones, which carries the bias through the matrix products."""
+    in_place: bool = False
+    """Whether it may write its output over its input."""
+    keeps_output: bool = False
+    """Whether backward reads the output, so that the next layer must not write over it."""
+    passes_gradient: bool = False
+    """Whether backward leaves dC/dX in the array where it found dC/dY."""
+    penalty: Penalty = NO_PENALTY
+
+    def width(self, d_in: int) -> int:
+        """The number of outputs for ``d_in`` inputs."""
+        return d_in
+
+    def parameters(self, d_in: int) -> tuple[Parameter, ...]:
+        """What it learns, in the order of its slice of the parameter vector."""
+        return ()
+
+    def initialize(self, tensors: Mapping[str, Array], rng: Generator) -> None:
+        """Fill its parameters, by their names within the layer, with their initial values."""
+        return
+
+    @abstractmethod
+    def bind(self, wires: Wires, buffers: Buffers) -> tuple[Step, Step]:
+        """Return (forward, backward) over ``wires``."""
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    """Z = X W + b, W (d_in, units), b (units,).
+
+    In the flat vector b follows W, and so both together are one matrix with a row more than W: [X 1] [W; b] is the
+    whole layer in one matrix product, and [X 1]ᵀ dZ the gradient of both. It saves a pass over Z each way.
+    """
+
+    units: int
+    bias: bool = True
+    initializer: Initializer = field(default_factory=GlorotUniform)
+    penalty: Penalty = NO_PENALTY
+
+    kind = "dense"
+
+    @property
+    def takes_ones(self) -> bool:  # type: ignore[override]
+        """With a bias, yes."""
+        return self.bias
+
+    def width(self, d_in: int) -> int:
+        """The number of units."""
+        return self.units
+
+    def parameters(self, d_in: int) -> tuple[Parameter, ...]:
+        """The weight and, if there is one, the bias."""
+        weight = Parameter("weight", (d_in, self.units), "weight")
+        return (weight, Parameter("bias", (self.units,), "bias")) if self.bias else (weight,)
+
+    def initialize(self, tensors: Mapping[str, Array], rng: Generator) -> None:
+        """Draw the weight; the bias starts at zero."""
+        weight = tensors["weight"]
+        fan_in, fan_out = weight.shape
+        weight[...] = self.initializer.draw(fan_in, fan_out, rng)
+        if self.bias:
+            tensors["bias"][...] = 0
+
+    def bind(self, wires: Wires, buffers: Buffers) -> tuple[Step, Step]:
+        """Two functions: one matrix product forward, two back (one where dX is not wanted)."""
+        X, Z, dX, dZ = wires.X, wires.Y, wires.dX, wires.dY
+        rows = X.shape[-1]
+        lead = wires.theta.shape[:-1]
+        W = wires.theta.reshape(*lead, rows, self.units)  # with the bias as its last row
+        dW = wires.gradient.reshape(*lead, rows, self.units)
+        X_T = X.swapaxes(-1, -2)
+        W_T = (W[..., :-1, :] if self.bias else W).swapaxes(-1, -2)
+
+        def forward() -> None:
+            np.matmul(X, W, out=Z)
+
+        def backward() -> None:
+            np.matmul(X_T, dZ, out=dW)
+            np.matmul(dZ, W_T, out=dX)
+
+        def backward_to_parameters() -> None:
+            np.matmul(X_T, dZ, out=dW)
+
+        return forward, backward if dX is not None else backward_to_parameters
+
+
+@dataclass(frozen=True)
+class Activate(Layer):
+    """A = f(Z), f one of the registered activations."""
+
+    activation: Activation
+
+    kind = "activation"
+    keeps_output = True
+    passes_gradient = True
+
+    @property
+    def in_place(self) -> bool:  # type: ignore[override]
+        """As its activation says."""
+        return self.activation.in_place
+
+    def bind(self, wires: Wires, buffers: Buffers) -> tuple[Step, Step]:
+        """The activation's own two functions."""
+        return self.activation.bind(wires.X, wires.Y, wires.dY, buffers)

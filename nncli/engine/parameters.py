@@ -1,0 +1,59 @@
+"""One flat vector for all parameters, and the names of its pieces."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from nncli.engine.buffers import Array
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A tensor that a layer learns: its name within the layer, its shape, and what it is to the layer."""
+
+    name: str
+    shape: tuple[int, ...]
+    role: Literal["weight", "bias"]
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return math.prod(self.shape)
+
+
+class Layout(Mapping[str, Parameter]):
+    """Where each named tensor (``layers.0.weight``) lies in the flat vector: one after the other, in order."""
+
+    def __init__(self, parameters: Iterable[tuple[str, Parameter]]) -> None:
+        self._parameters: dict[str, Parameter] = {}
+        self._slices: dict[str, slice] = {}
+        self.size = 0
+        for name, parameter in parameters:
+            if name in self._parameters:
+                raise ValueError(f"two tensors are called {name!r}")
+            self._parameters[name] = parameter
+            self._slices[name] = slice(self.size, self.size + parameter.size)
+            self.size += parameter.size
+
+    def __getitem__(self, name: str) -> Parameter:
+        return self._parameters[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parameters)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def where(self, name: str) -> slice:
+        """The place of tensor ``name`` in the flat vector."""
+        return self._slices[name]
+
+    def views(self, flat: Array) -> dict[str, Array]:
+        """Every tensor as a view of ``flat`` (..., size): name -> (..., *shape)."""
+        return {
+            name: flat[..., self._slices[name]].reshape(*flat.shape[:-1], *parameter.shape)
+            for name, parameter in self._parameters.items()
+        }

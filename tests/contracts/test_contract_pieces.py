@@ -1,0 +1,152 @@
+"""Every registered piece, without being told of it: a new record is tested as soon as it is registered."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from networks import network, point
+
+from nncli.engine import activations, initializers, losses, optimizers
+from nncli.engine.activations import Activation, Sigmoid, Tanh
+from nncli.engine.buffers import Buffers
+from nncli.engine.losses import Loss, MeanSquaredError
+from nncli.engine.penalties import Penalty
+from nncli.gradcheck.check import check_gradients
+
+ACTIVATIONS = list(activations.registry)
+PAIRS = [
+    (loss, output, fuse)
+    for loss in losses.registry
+    for output in activations.registry
+    if losses.objection(loss, output) is None
+    for fuse in (False, True)
+    if not fuse or output.name in loss.fused
+]
+
+
+def by_name(value: object) -> str:
+    return getattr(value, "name", str(value))
+
+
+@pytest.mark.parametrize("record", ACTIVATIONS, ids=by_name)
+def test_gradient_through_a_hidden_activation_is_the_complex_step_s(record: type[Activation]) -> None:
+    check = check_gradients(point(network(record(), Tanh(), MeanSquaredError(), fuse=False)))
+    assert check.passed, check
+
+
+@pytest.mark.parametrize(("loss", "output", "fuse"), PAIRS, ids=by_name)
+def test_gradient_of_every_accepted_pair_is_the_complex_step_s(
+    loss: type[Loss], output: type[Activation], fuse: bool
+) -> None:
+    check = check_gradients(point(network(Sigmoid(), output(), loss(), fuse=fuse), seed=3))
+    assert check.passed, check
+
+
+@pytest.mark.parametrize("penalty", [Penalty(l1=0.1), Penalty(l2=0.1), Penalty(l1=0.2, l2=0.3)], ids=str)
+def test_gradient_of_a_penalty_is_the_complex_step_s(penalty: Penalty) -> None:
+    check = check_gradients(point(network(Tanh(), Tanh(), MeanSquaredError(), fuse=False, penalty=penalty)))
+    assert check.passed, check
+
+
+@pytest.mark.parametrize("record", [r for r in losses.registry if r.fused], ids=by_name)
+def test_fused_and_unfused_give_the_same_loss_gradient_and_predictions(record: type[Loss]) -> None:
+    for name in record.fused:
+        output = activations.registry[name]()
+        fused, plain = (network(Tanh(), output, record(), fuse=fuse) for fuse in (True, False))
+        at = point(fused)
+        results = []
+        for net in (fused, plain):
+            gradient = np.zeros_like(at.theta)
+            batch = net.bind(at.theta, gradient, len(at.inputs))
+            batch.inputs[...] = at.inputs
+            batch.targets[...] = at.targets
+            batch.forward()
+            results.append((batch.loss(), gradient))
+            batch.backward()
+        np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-14)
+        np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("record", ACTIVATIONS, ids=by_name)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_activation_keeps_its_promises_far_from_zero(record: type[Activation], dtype: type) -> None:
+    """Finite for finite inputs, within its range, its precision kept, and monotone pieces in the right tail."""
+    Z = np.array([[-1e4, -80.0, -1.0], [0.0, 1.0, 1e4], [700.0, 20.0, -20.0]], dtype)
+    A, D = np.empty_like(Z), np.ones_like(Z)
+    forward, backward = record().bind(Z, A, D, Buffers(dtype))
+    with np.errstate(all="ignore"):
+        forward()
+        backward()
+    low, high = record.range
+    assert A.dtype == dtype
+    assert np.isfinite(A).all()
+    assert np.isfinite(D).all()
+    assert ((low <= A) & (high >= A)).all()
+    if record.simplex:
+        np.testing.assert_allclose(A.sum(axis=-1), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("record", [r for r in ACTIVATIONS if r.in_place], ids=by_name)
+def test_activation_that_says_in_place_gives_the_same_bits_over_its_input(record: type[Activation]) -> None:
+    Z = np.random.default_rng(0).normal(size=(5, 4))
+    results = []
+    for A in (np.empty_like(Z), Z.copy()):
+        source = Z if A.base is None and not np.array_equal(A, Z) else A
+        D = np.ones_like(Z)
+        forward, backward = record().bind(source, A, D, Buffers(float))
+        forward()
+        backward()
+        results.append((A, D))
+    np.testing.assert_array_equal(results[0][0], results[1][0])
+    np.testing.assert_array_equal(results[0][1], results[1][1])
+
+
+@pytest.mark.parametrize("record", ACTIVATIONS, ids=by_name)
+def test_a_kink_is_where_the_slope_jumps_and_nowhere_else(record: type[Activation]) -> None:
+    def slope(z: float) -> float:
+        Z = np.full((1, 1), z)
+        A, D = np.empty_like(Z), np.ones_like(Z)
+        forward, backward = record().bind(Z, A, D, Buffers(float))
+        forward()
+        backward()
+        return float(D[0, 0])
+
+    for z in (-1.0, 0.0, 1.0):
+        jump = abs(slope(z + 1e-9) - slope(z - 1e-9))
+        assert jump < 1e-6 or z in record.kinks
+
+
+@pytest.mark.parametrize("record", list(initializers.registry), ids=by_name)
+def test_initializer_draws_have_mean_zero_and_repeat_for_a_seed(record: type[initializers.Initializer]) -> None:
+    first, second = (record().draw(300, 200, np.random.default_rng(1)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert first.shape == (300, 200)
+    # 60,000 draws: the mean strays by std/245, five times that is never seen
+    assert abs(first.mean()) <= 5 * first.std() / 245
+
+
+@pytest.mark.parametrize("record", list(optimizers.registry), ids=by_name)
+def test_optimizer_finds_the_bottom_of_a_bowl(record: type[optimizers.Optimizer]) -> None:
+    theta, g = np.array([3.0, -2.0]), np.zeros(2)
+    optimizer = record()
+    update = optimizer.bind(theta, g, {name: np.zeros(2) for name in optimizer.slots}, Buffers(float))
+    for t in range(1, 2001):
+        g[...] = theta * [1.0, 4.0]
+        update(t, 0.02)
+    assert np.abs(theta).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    "record",
+    [*activations.registry, *losses.registry, *initializers.registry, *optimizers.registry],
+    ids=by_name,
+)
+def test_record_is_frozen_documented_and_has_a_default_for_every_setting(record: type) -> None:
+    assert record.__doc__
+    assert record.formula
+    instance = record()
+    assert dataclasses.is_dataclass(instance)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        instance.name = "other"
