@@ -36,6 +36,8 @@ class Run:
     def create(cls, name: str, directory: Path | None = None) -> Run:
         """Make a new run: ``directory``, which must not exist, or the first free of runs/NAME, runs/NAME-2, ...
 
+        A run in runs/ becomes runs/latest; one elsewhere is not the business of that folder.
+
         Raises:
             RunError: ``directory`` exists, or cannot be made.
         """
@@ -52,7 +54,8 @@ class Run:
         else:
             run = cls(_first_free(name))
         (run.path / "weights").mkdir()
-        _point_latest_at(run.path)
+        if run.path.resolve().parent == ROOT.resolve():
+            _point_latest_at(run.path)
         return run
 
     @classmethod

@@ -79,7 +79,7 @@ def _read_parquet(
 
     try:
         frame = pl.read_parquet(path)
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:  # it panics at some damaged files
         reason = str(error).partition("\n")[0]
         raise DataError(f"not a whole parquet file: {reason}", where=path.name, remedy="write it again") from None
     return table_from_frame(

@@ -100,9 +100,7 @@ class _Reader:
         return X
 
     def _numbers(self, column: pl.Series) -> pl.Series | None:
-        """The column as numbers, nulls where a cell was noted as bad; None if it holds no numbers at all."""
-        import polars as pl
-
+        """The column as numbers, with bad cells noted and left as they are; None if it holds no numbers at all."""
         name, remedy = column.name, feature_remedy(column.name)
         values = as_numbers(column)
         if values is None:
@@ -128,9 +126,7 @@ class _Reader:
         self._note(column, unread, lambda cell: f"{cell!r} is not a number", remedy)
         self._note(column, column.is_null(), lambda _: "empty cell", remedy)
         if values.dtype.is_float():
-            finite = values.is_finite()
-            self._note(column, ~finite.fill_null(True), lambda cell: f"{cell} is not finite", remedy)
-            return pl.select(pl.when(finite).then(values)).to_series()
+            self._note(column, ~values.is_finite().fill_null(True), lambda cell: f"{cell} is not finite", remedy)
         return values
 
     def target(self, column: pl.Series) -> Array:

@@ -21,7 +21,7 @@ _UNREADABLE = (
     KeyError,
     TypeError,
     MemoryError,
-    NotImplementedError,
+    RuntimeError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -63,7 +63,7 @@ def _load(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
     if not zipfile.is_zipfile(path):
         raise DataError("not an .npz archive", where=path.name, remedy="write it with `numpy.savez(path, X=X, y=y)`")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             problems += [
                 Problem(
                     missing("array", name, archive.files), path.name, "`data.target` and `data.features` name arrays"

@@ -77,6 +77,8 @@ class ClassEncoding:
         """Read what `to_json` wrote; raise DataError for anything else."""
         classes = sequence(fields(data, {"classes"}, where)["classes"], f"{where}.classes")
         alike = {type(label) for label in classes} in ({str}, {int})
+        if alike and isinstance(classes[0], int) and not all(-(2**63) <= label < 2**63 for label in classes):
+            raise malformed("a class label beyond 64-bit integers", where)
         if not alike or len(classes) < 2 or classes != sorted(set(classes)):
             raise malformed("two or more classes are expected, sorted, all of them text or whole numbers", where)
         return cls(tuple(classes))

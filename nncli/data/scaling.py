@@ -140,7 +140,7 @@ def _mean_and_deviation(values: Array, rows: Array) -> tuple[Array, Array]:
         # The bound on the rounding error of two passes (Chan, Golub & LeVeque 1983): below it, a column is constant.
         # scikit-learn's StandardScaler draws the same line.
         eps = np.finfo(np.float64).eps
-        constant = variance <= n * eps * variance + (n * mean * eps) ** 2
+        constant = np.isfinite(variance) & (variance <= n * eps * variance + (n * mean * eps) ** 2)
     return mean, np.where(constant, 1.0, np.sqrt(np.maximum(variance, 0.0)))
 
 

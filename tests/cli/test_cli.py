@@ -1,0 +1,191 @@
+"""The command line as a user meets it: real processes, what they print where, and their exit codes."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+ALL = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+
+
+def nncli(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "nncli.cli.main", *arguments]
+    return subprocess.run(
+        command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    shutil.copytree(CONFIGS, tmp_path / "configs")
+    return tmp_path
+
+
+def write_idx(folder: Path, train: int, test: int) -> None:
+    """A folder like MNIST's: each class lights up its own band of the image."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for part, n in (("train", train), ("t10k", test)):
+        labels = np.arange(n) % 10
+        images = rng.integers(0, 60, (n, 28, 28))
+        for image, label in zip(images, labels, strict=True):
+            image[2 * label : 2 * label + 2] += 150
+        for name, magic, array in (("images-idx3", 2051, images), ("labels-idx1", 2049, labels)):
+            header = struct.pack(f">i{array.ndim}i", magic, *array.shape)
+            with gzip.open(folder / f"{part}-{name}-ubyte.gz", "wb") as file:
+                file.write(header + array.astype(np.uint8).tobytes())
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_shipped_config_trains_evaluates_and_passes_gradcheck(home: Path, name: str) -> None:
+    overrides = ["training.epochs=3"]
+    if name == "mnist":
+        write_idx(home / "stand-in", 400, 50)
+        overrides.append("data.path=stand-in")
+    trained = nncli("train", f"configs/{name}.yaml", *overrides, "--json", cwd=home)
+    assert trained.returncode == 0, trained.stderr
+    summary = json.loads(trained.stdout)
+    assert summary["epochs"] == 3
+    assert summary["run"] == f"runs/{name}"
+    evaluated = nncli("evaluate", "latest", "--json", cwd=home)
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert json.loads(evaluated.stdout)["loss"] == pytest.approx(summary["metrics"]["test_loss"], rel=1e-6)
+    checked = nncli("gradcheck", f"configs/{name}.yaml", *overrides, "--json", cwd=home)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    report = json.loads(checked.stdout)
+    assert report["passed"]
+    assert all(tensor["complex_step"] <= 1e-12 for tensor in report["tensors"])
+
+
+def test_training_talks_to_stderr_and_its_result_goes_to_stdout(home: Path) -> None:
+    trained = nncli("train", "configs/iris.yaml", "training.epochs=40", cwd=home)
+    assert trained.returncode == 0
+    lines = trained.stderr.splitlines()
+    assert lines[0] == "classification: 4-16-3, 131 parameters; 120 rows to train on, 0 to validate, 30 to test"
+    assert len(lines) == 1 + 20
+    assert lines[-1].startswith("epoch 40/40  loss ")
+    assert trained.stdout.splitlines()[-1] == "run: runs/iris"
+    assert "\x1b" not in trained.stdout + trained.stderr
+    quiet = nncli("train", "configs/iris.yaml", "training.epochs=1", "--quiet", cwd=home)
+    assert quiet.stderr == ""
+
+
+def test_evaluation_shows_classes_and_confusion(home: Path) -> None:
+    nncli("train", "configs/iris.yaml", cwd=home)
+    evaluated = nncli("evaluate", "latest", cwd=home)
+    assert evaluated.returncode == 0
+    assert "confusion matrix" in evaluated.stdout
+    assert "versicolor" in evaluated.stdout
+    report = json.loads(nncli("evaluate", "runs/iris", "--json", "--split", "train", cwd=home).stdout)
+    assert np.sum(report["confusion"]) == report["rows"] == 120
+    assert np.trace(report["confusion"]) == pytest.approx(report["accuracy"] * 120)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["train", "configs/irs.yaml"], "configs/irs.yaml: no such file; did you mean configs/iris.yaml?"),
+        (["train", "configs"], "configs: is a directory; name a file in it:"),
+        (["train", "configs/iris.yaml", "optimizer.learning_rate=-1"], "must be greater than 0 (is -1)"),
+        (["train", "configs/mnist.yaml"], "configs/mnist"),
+        (["evaluate", "latest"], "runs/latest: there is no run yet; nncli train CONFIG makes one"),
+        (["evaluate", "configs"], "configs: not a run directory: it has no config.yaml"),
+        (["evaluate", "nowhere"], "nowhere: no such run"),
+        (["gradcheck", "nowhere.yaml"], "nowhere.yaml: no such file"),
+        (["trian"], "No such command 'trian'"),
+    ],
+)
+def test_a_wrong_command_gets_a_line_and_exit_code_2(home: Path, arguments: list[str], says: str) -> None:
+    result = nncli(*arguments, cwd=home)
+    assert result.returncode == 2
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+def test_five_mistakes_are_answered_by_five_lines_with_positions(home: Path) -> None:
+    text = (home / "configs/iris.yaml").read_text()
+    for old, new in [("iris\n", "irsi\n"), ("units", "unit"), ("tanh", "tahn"), ("0.01", "-1"), ("100", "many")]:
+        assert old in text
+        text = text.replace(old, new, 1)
+    (home / "wrong.yaml").write_text(text)
+    result = nncli("train", "wrong.yaml", cwd=home)
+    positions = [line.split("  ")[0] for line in result.stderr.splitlines() if "needs units" not in line]
+    assert result.returncode == 2
+    assert len(positions) == 5
+    assert all(position.startswith("wrong.yaml:") for position in positions)
+
+
+def test_a_divergence_exits_with_3(home: Path) -> None:
+    result = nncli("train", "configs/two_layers.yaml", "optimizer.learning_rate=1e200", cwd=home)
+    assert result.returncode == 3
+    assert "runs/two_layers: training diverged: epoch 1, batch" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_exits_with_its_code(home: Path, number: signal.Signals, code: int) -> None:
+    command = [sys.executable, "-m", "nncli.cli.main", "train", "configs/iris.yaml", "training.epochs=100000000"]
+    process = subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    metrics = home / "runs/iris/metrics.csv"
+    while not metrics.exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "interrupted; the state is saved in runs/iris" in stderr
+    assert json.loads((home / "runs/iris/summary.json").read_text())["status"] == "interrupted"
+    assert nncli("evaluate", "latest", cwd=home).returncode == 0
+
+
+def test_a_closed_pipe_is_no_fault(home: Path) -> None:
+    nncli("train", "configs/iris.yaml", "training.epochs=1", cwd=home)
+    command = f"{sys.executable} -m nncli.cli.main evaluate latest --json | head -c 1"
+    result = subprocess.run(command, shell=True, cwd=home, capture_output=True, text=True, check=False)
+    assert result.stdout == "{"
+    assert "Traceback" not in result.stderr
+    assert "Exception ignored" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("import nncli", {"numpy", "sklearn", "polars", "pydantic", "matplotlib", "scipy"}),
+        ("from typer.testing import CliRunner; from nncli.cli.main import app; CliRunner().invoke(app, ['--help'])",
+         {"numpy", "sklearn", "polars", "pydantic", "matplotlib", "scipy"}),
+        ("import nncli; nncli.train(nncli.load_config('configs/penguins.yaml', ['training.epochs=2']))",
+         {"sklearn", "matplotlib", "scipy"}),
+    ],
+    ids=["import", "help", "train a csv"],
+)  # fmt: skip
+def test_what_is_not_needed_is_not_loaded(home: Path, code: str, absent: set[str]) -> None:
+    script = f"import sys\n{code}\nprint(*(name for name in sys.modules if '.' not in name))"
+    result = subprocess.run([sys.executable, "-c", script], cwd=home, capture_output=True, text=True, check=True)
+    assert not absent & set(result.stdout.split())
+
+
+def test_resolved_config_is_plain_yaml_with_every_default(home: Path) -> None:
+    nncli("train", "configs/penguins.yaml", "training.epochs=1", cwd=home)
+    content = yaml.safe_load((home / "runs/penguins/config.yaml").read_text())
+    assert content["optimizer"] == {
+        "name": "adam",
+        "learning_rate": 0.01,
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "epsilon": 1e-8,
+    }
+    assert Path(content["data"]["path"]).is_absolute()
