@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from nncli.builder import Experiment
 from nncli.evaluation import Evaluation
@@ -40,11 +40,12 @@ class Training:
         self._progress = Progress(
             TextColumn("epoch"),
             MofNCompleteColumn(),
-            BarColumn(bar_width=None),
+            BarColumn(bar_width=max(5, min(30, self._console.width // 6))),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[metrics]}"),
+            TextColumn("{task.fields[metrics]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
             console=self._console,
             transient=True,
+            expand=True,
             disable=not self._live,
         )
         self._task: TaskID | None = None

@@ -4,8 +4,6 @@ A record's fields are what the config may set. scikit-learn's keep the parameter
 its ``random_state``. scikit-learn is imported when something of it is loaded, not before.
 """
 
-# ruff: noqa: D102  # what `load` does is said once, by `Source`
-
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
