@@ -12,7 +12,7 @@ import numpy as np
 from nncli.builder import Experiment, Rows, build
 from nncli.config.schema import Config
 from nncli.engine.inference import Inference
-from nncli.errors import DivergedError
+from nncli.errors import DivergedError, GradientError
 from nncli.gradcheck.check import GradientCheck
 from nncli.gradcheck.check import check_gradients as check_point
 from nncli.gradcheck.copies import Point
@@ -53,6 +53,7 @@ def train(
 
     Raises:
         NncliError: The data or the config cannot be used, or a file cannot be written.
+        GradientError: The gradients were to be checked, and are wrong.
         DivergedError: The training left the finite numbers. The run holds the last good weights.
         Interrupted: SIGINT or SIGTERM came. The run holds the weights of that moment.
     """
@@ -68,7 +69,7 @@ def train(
         run.write_json("preprocess.json", experiment.dataset.preprocessing.to_json())
         run.write_json("summary.json", {"status": "running"})
         if gradcheck:
-            run.write_json("gradcheck.json", check_gradients(experiment).to_json())
+            _check_first(experiment, run)
         began(experiment, run)
         trainer = Trainer(experiment)
         for event in trainer.run(lambda: bool(signal())):
@@ -84,6 +85,20 @@ def train(
             if isinstance(event, Ended) and event.status == "interrupted":
                 raise Interrupted(run, signal())
     return run
+
+
+def _check_first(experiment: Experiment, run: Run) -> None:
+    """Write the certificate; a training on wrong gradients does not begin."""
+    check = check_gradients(experiment)
+    run.write_json("gradcheck.json", check.to_json())
+    if not check.passed:
+        wrong = ", ".join(tensor.name for tensor in check.tensors if not tensor.passed)
+        run.write_json("summary.json", {"status": "failed", "problem": f"wrong gradients: {wrong}"})
+        raise GradientError(
+            f"the gradient of {wrong} is wrong",
+            where=str(run.path),
+            remedy="gradcheck.json has the figures; please report it, with the config",
+        )
 
 
 def _save(run: Run, trainer: Trainer, ended: Ended) -> dict[str, Any]:

@@ -102,9 +102,24 @@ def build(config: Config) -> Experiment:
     def rows(part: Part | None) -> Rows | None:
         return None if part is None else engine_rows(part, network)
 
-    train = engine_rows(dataset.train, network)
-    optimizer = config.optimizer.build()
-    return Experiment(config, dataset, network, optimizer, train, rows(dataset.validation), rows(dataset.test))
+    train, optimizer = engine_rows(dataset.train, network), config.optimizer.build()
+    experiment = Experiment(config, dataset, network, optimizer, train, rows(dataset.validation), rows(dataset.test))
+    _refuse_unknown_monitor(experiment)
+    return experiment
+
+
+def _refuse_unknown_monitor(experiment: Experiment) -> None:
+    """Early stopping on a figure that this task, or these validation rows, do not have."""
+    early, rows = experiment.config.training.early_stopping, experiment.validation
+    if early is None or not early.monitor.startswith("validation") or rows is None:
+        return
+    nothing = np.zeros((len(rows.inputs), experiment.network.outputs))
+    figures = {"loss": 0.0, **experiment.quick_metrics(nothing, rows)}
+    known = [f"validation_{name}" for name, value in figures.items() if value is not None]
+    if early.monitor not in known:
+        message = f"a {experiment.dataset.task} on these rows has no {early.monitor}"
+        where = "training.early_stopping.monitor"
+        raise ConfigError([experiment.config.problem(where, message, f"watch one of {', '.join(known)}")])
 
 
 def load_dataset(config: Config) -> Dataset:

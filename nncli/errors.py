@@ -48,6 +48,12 @@ class RunError(NncliError):
     """A run directory cannot be made, read or written."""
 
 
+class GradientError(NncliError):
+    """Backpropagation and the methods that check it do not agree."""
+
+    exit_code = 1
+
+
 class DivergedError(NncliError):
     """The training left the finite numbers."""
 

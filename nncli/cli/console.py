@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -96,7 +97,8 @@ def print_summary(run: Run) -> None:
     console = _stdout()
     done = summary["status"].replace("_", " ")
     seconds = f"{summary['training_seconds']:.1f} s" if summary["training_seconds"] >= 0.1 else "under 0.1 s"
-    console.print(f"{done} after {_count(summary['epochs'], 'epoch')} in {seconds}; best epoch {summary['best_epoch']}")
+    best = f"; best epoch {summary['best_epoch']}" if summary["best_epoch"] != summary["epochs"] else ""
+    console.print(f"{done} after {_count(summary['epochs'], 'epoch')} in {seconds}{best}")
     for name, value in summary["metrics"].items():
         console.print(f"{name.replace('_', ' ', 1):<22} {_figure(name, value)}")
     console.print(f"run: {escape(str(run.path))}")
@@ -114,14 +116,14 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
             console.print(f"{name:<10} {_figure(name, value)}")
     if evaluation.classes is None or evaluation.confusion is None:
         return
-    table = Table("class", title="each class", title_justify="left")
+    table = Table("class", title="each class", title_justify="left", box=SIMPLE_HEAD)
     for column in ("precision", "recall", "F1", "rows"):
         table.add_column(column, justify="right")
     for report in evaluation.classes:
         shares = (report.precision, report.recall, report.f1)
         table.add_row(escape(report.name), *("–" if x is None else f"{x:.3f}" for x in shares), str(report.rows))
     console.print(table)
-    matrix = Table("true \\ predicted", title="confusion matrix", title_justify="left")
+    matrix = Table("true \\ predicted", title="confusion matrix", title_justify="left", box=SIMPLE_HEAD)
     for report in evaluation.classes:
         matrix.add_column(escape(report.name), justify="right")
     for report, counts in zip(evaluation.classes, evaluation.confusion, strict=True):
@@ -132,12 +134,12 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
 def print_gradcheck(check: GradientCheck) -> None:
     """The verdict for each tensor; for a failure, the worst entry."""
     console = _stdout()
-    table = Table("tensor", "shape")
+    table = Table(Column("tensor", no_wrap=True), Column("shape", no_wrap=True), box=SIMPLE_HEAD)
     for column in ("checked", "complex step", "differences", "at a kink"):
         table.add_column(column, justify="right")
     table.add_column("")
     for tensor in check.tensors:
-        share = str(tensor.entries) if tensor.checked == tensor.entries else f"{tensor.checked} of {tensor.entries}"
+        share = str(tensor.entries) if tensor.checked == tensor.entries else f"{tensor.checked}/{tensor.entries}"
         table.add_row(
             escape(tensor.name),
             "×".join(map(str, tensor.shape)),

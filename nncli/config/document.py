@@ -42,11 +42,13 @@ class Document:
         value: The content: dicts with string keys, lists, strings, numbers, booleans, None.
         values: Key path -> where its value stands (``configs/iris.yaml:12:20``).
         keys: Key path -> where its key stands.
+        overridden: The key paths whose values come from the command line.
     """
 
     value: dict[str, Any]
     values: dict[KeyPath, str] = field(default_factory=dict)
     keys: dict[KeyPath, str] = field(default_factory=dict)
+    overridden: set[KeyPath] = field(default_factory=set)
 
     def where(self, path: KeyPath, *, key: bool = False) -> str:
         """The position of the value (or the key) at ``path``, or of the nearest thing around it that is written."""

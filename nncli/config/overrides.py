@@ -51,6 +51,7 @@ def _apply(document: Document, override: str) -> None:
         if path not in document.values and len(path) < len(keys):
             document.replace(path, inside := {}, place)
     document.replace(path, value, place)
+    document.overridden.add(path)
 
 
 def _parse(text: str, place: str) -> Any:

@@ -140,7 +140,7 @@ class Config(Strict):
         value = getattr(self.data, key)
         if value is None:
             return None
-        overridden = self._document.where(("data", key)).startswith("override")
+        overridden = not self._document.overridden.isdisjoint({("data",), ("data", key)})
         return Path(value) if overridden else self._file.parent / value
 
     def resolved(self) -> dict[str, Any]:

@@ -22,8 +22,8 @@ def accuracy(P: Array, codes: Array) -> float:
 
 
 def rmse(P: Array, Y: Array) -> float:
-    """The root of the squared error, mean over rows and outputs."""
-    return float(np.sqrt(np.mean(np.square(P - Y))))
+    """The root of the mean squared error over the rows, mean over outputs."""
+    return float(np.sqrt(np.square(P - Y).mean(axis=0)).mean())
 
 
 def r2(P: Array, Y: Array) -> float | None:

@@ -41,8 +41,9 @@ class Trainer:
         self._best_epoch, self._best_value, self._best_row = 0, math.inf, dict[str, float]()
         early = experiment.config.training.early_stopping
         validating = experiment.validation is not None
-        self._monitor = early.monitor if early else "validation_loss" if validating else "train_loss"
-        # without a validation part and without being asked to, the last epoch is as good as any: it is kept
+        self._monitor = early.monitor if early else "validation_loss"
+        # Without validation rows, and without being asked to watch anything, no epoch is known to be better than the
+        # last: a lower training loss says nothing of the kind.
         self._keeps_best = validating or early is not None
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
@@ -141,6 +142,9 @@ class Trainer:
         return "" if math.isfinite(loss) else f"epoch {epoch}: the validation loss is not finite"
 
     def _remember_best(self, epoch: int, row: dict[str, float], min_delta: float) -> bool:
+        if not self._keeps_best:
+            self._best_epoch, self._best_row = epoch, row
+            return True
         value = -row[self._monitor] if self._monitor in HIGHER_IS_BETTER else row[self._monitor]
         if value < self._best_value - min_delta:
             self._best_epoch, self._best_value, self._best_row = epoch, value, row

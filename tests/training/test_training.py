@@ -16,7 +16,7 @@ import nncli
 from nncli.api import Interrupted
 from nncli.builder import build
 from nncli.engine.network import Bound
-from nncli.errors import ConfigError, DataError, DivergedError, RunError
+from nncli.errors import ConfigError, DataError, DivergedError, GradientError, RunError
 from nncli.evaluation import evaluate
 from nncli.run import Run
 from nncli.training.events import Ended, EpochEnded
@@ -257,3 +257,30 @@ loss: mse
     test = build(config()).dataset.test
     truth = test.table.target[test.rows]
     assert found.r2 == pytest.approx(1 - found.rmse**2 / np.var(truth), rel=1e-6)
+
+
+@pytest.mark.parametrize("monitor", ["validation_r2", "validation_rmse"])
+def test_a_monitor_that_the_task_does_not_have_is_refused(monitor: str) -> None:
+    with pytest.raises(
+        ConfigError, match=f"a classification on these rows has no {monitor}; watch one of validation_loss"
+    ):
+        build(config(f"training.early_stopping.monitor={monitor}"))
+
+
+def test_without_validation_rows_the_last_epoch_is_the_best_known() -> None:
+    result = summary(nncli.train(config("data.split.validation=0", "optimizer.learning_rate=0.5", "training.epochs=9")))
+    assert result["best_epoch"] == 9
+    assert result["digests"]["best"] == result["digests"]["last"]
+
+
+def test_a_training_on_wrong_gradients_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(self: object, Z: np.ndarray, A: np.ndarray, D: np.ndarray, buffers: object) -> tuple:
+        return lambda: np.tanh(Z, out=A), lambda: np.multiply(D, 1 - A, out=D)
+
+    assert nncli.train(config("training.epochs=0"), gradcheck=True).read_json("gradcheck.json")["passed"]
+    monkeypatch.setattr("nncli.engine.activations.Tanh.bind", faulty)
+    with pytest.raises(GradientError, match=r"the gradient of layers\.0\.weight, layers\.0\.bias, input is wrong"):
+        nncli.train(config(), gradcheck=True)
+    run = Run.open("latest")
+    assert summary(run)["status"] == "failed"
+    assert not run.read_json("gradcheck.json")["passed"]
