@@ -116,14 +116,20 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
             console.print(f"{name:<10} {_figure(name, value)}")
     if evaluation.classes is None or evaluation.confusion is None:
         return
-    table = Table("class", title="each class", title_justify="left", box=SIMPLE_HEAD)
+    table = Table("class", title="each class", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for column in ("precision", "recall", "F1", "rows"):
         table.add_column(column, justify="right")
     for report in evaluation.classes:
         shares = (report.precision, report.recall, report.f1)
         table.add_row(escape(report.name), *("–" if x is None else f"{x:.3f}" for x in shares), str(report.rows))
     console.print(table)
-    matrix = Table("true \\ predicted", title="confusion matrix", title_justify="left", box=SIMPLE_HEAD)
+    matrix = Table(
+        "true",
+        title="confusion matrix: the true class down, the predicted across",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
     for report in evaluation.classes:
         matrix.add_column(escape(report.name), justify="right")
     for report, counts in zip(evaluation.classes, evaluation.confusion, strict=True):
@@ -134,9 +140,9 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
 def print_gradcheck(check: GradientCheck) -> None:
     """The verdict for each tensor; for a failure, the worst entry."""
     console = _stdout()
-    table = Table(Column("tensor", no_wrap=True), Column("shape", no_wrap=True), box=SIMPLE_HEAD)
-    for column in ("checked", "complex step", "differences", "at a kink"):
-        table.add_column(column, justify="right")
+    table = Table(Column("tensor", no_wrap=True), Column("shape", no_wrap=True), box=SIMPLE_HEAD, pad_edge=False)
+    for column in ("checked", "complex step", "differences", "kinks"):
+        table.add_column(column, justify="right", no_wrap=True)
     table.add_column("")
     for tensor in check.tensors:
         share = str(tensor.entries) if tensor.checked == tensor.entries else f"{tensor.checked}/{tensor.entries}"

@@ -14,7 +14,13 @@ Step: TypeAlias = Callable[[], None]
 
 
 class Buffers:
-    """Hands out the working arrays of a binding, all of one precision unless said otherwise."""
+    """Hands out the working arrays of a binding, all of one precision unless said otherwise.
+
+    In memory, an array (..., n, d) is d stretches of n: its units lie one after the other, each with all of its rows.
+    So the column of ones beside a signal is one stretch at its end, what is before it is contiguous (on a strided
+    array, an elementwise call takes up to twice as long, and NumPy allocates buffers for it), and a sum over the units
+    of each row is a sum of vectors.
+    """
 
     def __init__(self, dtype: DTypeLike) -> None:
         self.dtype = np.dtype(dtype)
@@ -22,7 +28,7 @@ class Buffers:
 
     def keep(self, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> Array:
         """An array of zeros that belongs to the caller alone, from forward to backward."""
-        return np.zeros(shape, self.dtype if dtype is None else dtype)
+        return _unit_by_unit(np.zeros(math.prod(shape), self.dtype if dtype is None else dtype), shape)
 
     def scratch(self, shape: tuple[int, ...], slot: int = 0, dtype: DTypeLike | None = None) -> Array:
         """An array whose content means nothing once the function that writes it returns.
@@ -34,4 +40,12 @@ class Buffers:
         arena = self._arenas.get((kind, slot))
         if arena is None or arena.size < size:
             arena = self._arenas[kind, slot] = np.zeros(size, kind)
-        return arena[:size].reshape(shape)
+        return _unit_by_unit(arena[:size], shape)
+
+
+def _unit_by_unit(flat: Array, shape: tuple[int, ...]) -> Array:
+    """``flat`` as an array of ``shape`` (..., n, d), whose last axis but one runs fastest in memory."""
+    if len(shape) < 2:
+        return flat.reshape(shape)
+    *lead, n, d = shape
+    return flat.reshape(*lead, d, n).swapaxes(-1, -2)

@@ -118,20 +118,26 @@ class Dense(Layer):
         lead = wires.theta.shape[:-1]
         W = wires.theta.reshape(*lead, rows, self.units)  # with the bias as its last row
         dW = wires.gradient.reshape(*lead, rows, self.units)
-        X_T = X.swapaxes(-1, -2)
-        W_T = (W[..., :-1, :] if self.bias else W).swapaxes(-1, -2)
+        W_without_bias = W[..., :-1, :] if self.bias else W
+        # Signals lie unit by unit in memory (see Buffers), and a product is written fastest along its memory: so Z and
+        # dX are computed as their transposes, Zᵀ = Wᵀ Xᵀ and dXᵀ = W dZᵀ.
+        X_T, W_T, Z_T, dZ_T = (array.swapaxes(-1, -2) for array in (X, W, Z, dZ))
 
         def forward() -> None:
-            np.matmul(X, W, out=Z)
-
-        def backward() -> None:
-            np.matmul(X_T, dZ, out=dW)
-            np.matmul(dZ, W_T, out=dX)
+            np.matmul(W_T, X_T, out=Z_T)
 
         def backward_to_parameters() -> None:
             np.matmul(X_T, dZ, out=dW)
 
-        return forward, backward if dX is not None else backward_to_parameters
+        if dX is None:
+            return forward, backward_to_parameters
+        dX_T = dX.swapaxes(-1, -2)
+
+        def backward() -> None:
+            np.matmul(X_T, dZ, out=dW)
+            np.matmul(W_without_bias, dZ_T, out=dX_T)
+
+        return forward, backward
 
 
 @dataclass(frozen=True)

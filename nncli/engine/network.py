@@ -123,7 +123,7 @@ class Bound:
     None of them allocates anything that grows with the batch or the network.
 
     Attributes:
-        inputs: (..., n, d + 1), the batch.
+        inputs: (..., n, d + 1), the batch, row by row in memory, as rows are gathered.
         targets: (n,) class codes or (n, k) values, as the loss wants them.
         outputs: (..., n, k), what the last layer gives.
         losses: (..., n), the loss of each row, after ``loss``.
@@ -138,7 +138,7 @@ class Bound:
         buffers = Buffers(theta.dtype)
         lead = theta.shape[:-1]
         self.network, self.theta, self.gradient, self.n = network, theta, gradient, n
-        self.inputs = _signal(lead, n, network.inputs, True, buffers) if inputs is None else inputs
+        self.inputs = np.ones((*lead, n, network.inputs + 1), theta.dtype) if inputs is None else inputs
         self.input_gradient = buffers.keep((*lead, n, network.inputs)) if input_gradient else None
         self.signals: list[tuple[str, Array]] = [("input", self.inputs[..., :-1])]
         self._forward: list[Step] = []
@@ -165,7 +165,7 @@ class Bound:
             self.signals.append((stage.name, wires.Y))
             signal, slope = output, wires.dY
         self.outputs = self.signals[-1][1]
-        self.losses = buffers.keep((*lead, n))
+        self.losses = np.zeros((*lead, n), theta.dtype)
         self.targets = (
             np.zeros(n, np.intp)
             if network.loss.targets == "codes"

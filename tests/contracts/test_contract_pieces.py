@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import tracemalloc
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -42,6 +44,64 @@ def test_gradient_of_every_accepted_pair_is_the_complex_step_s(
 ) -> None:
     check = check_gradients(point(network(Sigmoid(), output(), loss(), fuse=fuse), seed=3))
     assert check.passed, check
+
+
+def peak_of(step: Callable[[], None]) -> int:
+    """Bytes that ``step`` allocates at most at a time, once it has run before."""
+    step()
+    tracemalloc.start()
+    try:
+        step()
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        step()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+LARGE = {"n": 50_000}  # a temporary of a number a row would take 400,000 bytes
+# NumPy goes through operands of several types or shapes by way of buffers, 8,192 entries at the most for each operand
+NOTHING = 3 * 8192 * 8 + 2000
+
+
+@pytest.mark.parametrize("record", ACTIVATIONS, ids=by_name)
+def test_a_step_through_an_activation_allocates_no_array(record: type[Activation]) -> None:
+    net = network(record(), Tanh(), MeanSquaredError(), fuse=False)
+    at = point(net, **LARGE)
+    batch = net.bind(at.theta, np.zeros_like(at.theta), len(at.inputs))
+    batch.inputs[...] = at.inputs
+
+    def step() -> None:
+        batch.forward()
+        batch.loss()
+        batch.backward()
+
+    assert peak_of(step) < NOTHING
+
+
+@pytest.mark.parametrize(("loss", "output", "fuse"), PAIRS, ids=by_name)
+def test_a_step_through_a_loss_allocates_no_array(loss: type[Loss], output: type[Activation], fuse: bool) -> None:
+    net = network(Tanh(), output(), loss(), fuse=fuse, penalty=Penalty(0.1, 0.1))
+    at = point(net, **LARGE)
+    batch = net.bind(at.theta, np.zeros_like(at.theta), len(at.inputs))
+    batch.inputs[...] = at.inputs
+    batch.targets[...] = at.targets
+
+    def step() -> None:
+        batch.forward()
+        batch.loss()
+        batch.backward()
+
+    assert peak_of(step) < NOTHING
+
+
+@pytest.mark.parametrize("record", list(optimizers.registry), ids=by_name)
+def test_an_update_allocates_no_array(record: type[optimizers.Optimizer]) -> None:
+    theta, g = np.ones(10_000), np.ones(10_000)
+    optimizer = record()
+    update = optimizer.bind(theta, g, {name: np.zeros(10_000) for name in optimizer.slots}, Buffers(float))
+    assert peak_of(lambda: update(1, 0.1)) < 2000  # array objects (views, scalars) come and go, their content does not
 
 
 @pytest.mark.parametrize("penalty", [Penalty(l1=0.1), Penalty(l2=0.1), Penalty(l1=0.2, l2=0.3)], ids=str)
