@@ -147,7 +147,10 @@ def read_file(config: Config, path: Path) -> Table:
     data = config.data
     if path.is_dir():
         return read_idx_folder(path)[0]
-    target = (data.target,) if isinstance(data.target, str) else tuple(data.target or ())
+    if data.source is not None:
+        target = data.source.build().load().target_names  # a file for a run on built-in data: the same columns
+    else:
+        target = (data.target,) if isinstance(data.target, str) else tuple(data.target or ())
     return read_table(
         path, target=target, features=None if data.features is None else tuple(data.features), drop=tuple(data.drop)
     )

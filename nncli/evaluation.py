@@ -85,7 +85,7 @@ def load_run(run: Run) -> Trained:
         RunError: Something is missing or damaged, or the weights are of another network.
     """
     config = load_config(run.path / "config.yaml")
-    preprocessing = Preprocessing.from_json(run.read_json("preprocess.json"))
+    preprocessing = Preprocessing.from_json(run.read_json("preprocess.json"), str(run.path / "preprocess.json"))
     network = build_network(config, preprocessing)
     weights = run.read_json("summary.json").get("weights")
     if weights not in ("best", "last"):

@@ -10,7 +10,7 @@ import typer
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the config: training.epochs=20", show_default=False),
+    typer.Argument(metavar="KEY=VALUE", help="Changes to the config: training.epochs=20", show_default=False),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 

@@ -284,3 +284,18 @@ def test_a_training_on_wrong_gradients_does_not_begin(monkeypatch: pytest.Monkey
     run = Run.open("latest")
     assert summary(run)["status"] == "failed"
     assert not run.read_json("gradcheck.json")["passed"]
+
+
+def test_a_run_on_built_in_data_is_evaluated_on_a_file_with_the_same_columns() -> None:
+    from nncli.data.sources import Iris
+
+    Path("c.yaml").write_text("data: {source: iris}\nmodel: {layers: [{activation: softmax}]}\n")
+    run = nncli.train(config("training.epochs=1", "data.split={validation: 0, test: 0}"))
+    table = Iris().load()
+    lines = [",".join([*table.feature_names, *table.target_names])]
+    lines += [",".join([*map(str, x), y]) for x, y in zip(table.features.tolist(), table.target.tolist(), strict=True)]
+    Path("flowers.csv").write_text("\n".join(lines))
+    from_file, from_split = evaluate(run, data=Path("flowers.csv")), evaluate(run, split="train")
+    assert from_file.rows == 150
+    assert from_file.accuracy == from_split.accuracy
+    assert from_file.loss == pytest.approx(from_split.loss, rel=1e-6)
