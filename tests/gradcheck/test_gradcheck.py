@@ -117,3 +117,17 @@ def test_one_copy_at_a_time_finds_the_same_as_many(monkeypatch: pytest.MonkeyPat
     many, _ = complex_step(at, "theta", np.arange(10))
     monkeypatch.setattr(copies, "MEMORY", 1.0)
     np.testing.assert_allclose(complex_step(at, "theta", np.arange(10))[0], many, rtol=1e-13)
+
+
+def test_a_difference_across_a_kink_is_left_out_where_the_complex_step_still_proves() -> None:
+    """The sums of one unit lie 1e-6 from its kink, the steps of the differences are 1e-4."""
+    net = network(Relu(), Tanh(), MeanSquaredError(), fuse=False)
+    at = point(net, n=1)
+    weight = net.layout.views(at.theta)["layers.0.weight"]
+    weight[:, 2] = 0
+    weight[0, 2] = 1e-6 / at.inputs[0, 0]
+    first = check_gradients(at).tensors[0]
+    assert first.passed
+    assert first.at_kink == 4  # the weights of that unit
+    assert first.complex_step is not None
+    assert first.complex_step < 1e-14
