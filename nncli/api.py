@@ -12,7 +12,9 @@ import numpy as np
 from nncli.builder import Experiment, Rows, build
 from nncli.config.schema import Config
 from nncli.engine.inference import Inference
+from nncli.engine.randomness import Purpose, stream
 from nncli.errors import DivergedError, GradientError
+from nncli.evaluation import load_run
 from nncli.gradcheck.check import GradientCheck
 from nncli.gradcheck.check import check_gradients as check_point
 from nncli.gradcheck.copies import Point
@@ -61,7 +63,8 @@ def train(
 
     experiment = build(config)
     run = Run.create(config.name_or_stem, None if directory is None else Path(directory))
-    with threadpool_limits(experiment.threads, user_api="blas"), stop_on_signal() as signal:
+    quiet = np.errstate(all="ignore")  # as Trainer asks for
+    with threadpool_limits(experiment.threads, user_api="blas"), quiet, stop_on_signal() as signal:
         resolved = config.resolved()
         resolved["training"]["threads"] = experiment.threads
         run.write_config(resolved)
@@ -116,8 +119,7 @@ def _save(run: Run, trainer: Trainer, ended: Ended) -> dict[str, Any]:
     def final(rows: Rows | None, split: str) -> dict[str, float]:
         if rows is None:
             return {}
-        with np.errstate(all="ignore"):
-            figures = measure(experiment, Inference(experiment.network, theta, len(rows.inputs)), rows, split)
+        figures = measure(experiment, Inference(experiment.network, theta, len(rows.inputs)), rows, split)
         return {name: value for name, value in figures.items() if np.isfinite(value)}
 
     return {
@@ -143,15 +145,23 @@ def _save(run: Run, trainer: Trainer, ended: Ended) -> dict[str, Any]:
     }
 
 
-def check_gradients(experiment_or_config: Experiment | Config) -> GradientCheck:
-    """Check the gradients of the network of a config, on rows of its own data, at its initial weights and float64."""
-    from nncli.engine.randomness import Purpose, stream
+def check_gradients(what: Experiment | Config | Run) -> GradientCheck:
+    """Check the gradients of a network at float64, on rows of its own data.
 
-    given = experiment_or_config
-    experiment = given if isinstance(given, Experiment) else build(given)
-    network, rows = experiment.network, experiment.train
-    seed = experiment.config.seed
-    theta = network.initialize(stream(seed, Purpose.WEIGHTS), np.float64)
+    Args:
+        what: An experiment or a config, checked at its initial weights; or a run, checked at its trained weights.
+
+    Raises:
+        NncliError: The config, the data or the run cannot be used.
+    """
+    theta = None
+    if isinstance(what, Run):
+        trained = load_run(what)
+        what, theta = trained.config, trained.theta.astype(np.float64)
+    experiment = build(what) if isinstance(what, Config) else what
+    network, rows, seed = experiment.network, experiment.train, experiment.config.seed
+    if theta is None:
+        theta = network.initialize(stream(seed, Purpose.WEIGHTS), np.float64)
     chosen = stream(seed, Purpose.GRADCHECK).permutation(len(rows.inputs))[:GRADCHECK_ROWS]
     targets = rows.targets[chosen]
     targets = targets.astype(np.float64) if targets.dtype.kind == "f" else targets

@@ -39,7 +39,9 @@ class Split(Strict):
     validation: Share = Field(0.15, description="share of the rows that is looked at after each epoch; 0 for none")
     test: Share = Field(0.15, description="share of the rows that the training never sees; 0 for none")
     stratify: Literal["auto"] | bool = Field("auto", description="keep the shares of the classes; auto: for classes")
-    shuffle: bool = Field(True, description="draw the rows; false: the last are the test rows, those before validate")
+    shuffle: bool = Field(
+        True, description="draw the rows at random; false: the last are the test rows, and those before them validate"
+    )
 
 
 class Preprocess(Strict):

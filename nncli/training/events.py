@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Status: TypeAlias = Literal["completed", "stopped_early", "interrupted", "diverged"]
@@ -64,7 +64,6 @@ class Ended:
     seconds: float
     best_epoch: int
     problem: str = ""
-    best: dict[str, float] = field(default_factory=dict)
 
 
 Event: TypeAlias = Progress | EpochEnded | Ended

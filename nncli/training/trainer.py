@@ -23,6 +23,9 @@ HIGHER_IS_BETTER = ("validation_accuracy", "validation_r2")
 class Trainer:
     """One training of one experiment.
 
+    Overflow in ``exp`` is part of some formulas, and a NaN ends the training: run it under
+    ``numpy.errstate(all="ignore")``, which a generator cannot set without setting it for whoever it yields to.
+
     Attributes:
         theta: The parameters, moving while ``run`` goes on. After a divergence they are put back to the end of the
             last epoch that was finite.
@@ -38,7 +41,7 @@ class Trainer:
         self._gradient = np.zeros_like(self.theta)
         self._good = self.theta.copy()
         self._step = 0
-        self._best_epoch, self._best_value, self._best_row = 0, math.inf, dict[str, float]()
+        self._best_epoch, self._best_value = 0, math.inf
         early = experiment.config.training.early_stopping
         validating = experiment.validation is not None
         self._monitor = early.monitor if early else "validation_loss"
@@ -53,37 +56,34 @@ class Trainer:
         status: Status = "completed"
         problem, epoch, waiting = "", 0, 0
         early = config.early_stopping
-        with np.errstate(all="ignore"):  # exp may overflow to the infinity that its formula wants; a NaN ends the loop
-            batches = _Batches(self.experiment, self.theta, self._gradient)
-            update = self._bind_optimizer()
-            judge = self._bind_validation()
-            for epoch in range(1, config.epochs + 1):
-                losses = yield from self._epoch(epoch, batches, update, stop)
-                if losses is None:
-                    status = "interrupted"
-                    break
-                train_loss, problem = losses
-                validation = {} if problem else judge()
-                problem = problem or self._not_finite(epoch, validation)
-                if problem:
-                    status = "diverged"
-                    np.copyto(self.theta, self._good)
-                    break
-                np.copyto(self._good, self.theta)
-                best = self._remember_best(
-                    epoch, {"train_loss": train_loss, **validation}, early.min_delta if early else 0
-                )
-                penalty = float(batches.full.penalty()) if self.experiment.network.penalties() else None
-                seconds = time.perf_counter() - began
-                yield EpochEnded(epoch, self._step, seconds, self._rate, train_loss, penalty, validation, best)
-                waiting = 0 if best else waiting + 1
-                if early and waiting >= early.patience:
-                    status = "stopped_early"
-                    break
+        batches = _Batches(self.experiment, self.theta, self._gradient)
+        update = self._bind_optimizer()
+        judge = self._bind_validation()
+        for epoch in range(1, config.epochs + 1):
+            losses = yield from self._epoch(epoch, batches, update, stop)
+            if losses is None:
+                status = "interrupted"
+                break
+            train_loss, problem = losses
+            validation = {} if problem else judge()
+            problem = problem or self._not_finite(epoch, validation)
+            if problem:
+                status = "diverged"
+                np.copyto(self.theta, self._good)
+                break
+            np.copyto(self._good, self.theta)
+            best = self._remember_best(epoch, {"train_loss": train_loss, **validation}, early.min_delta if early else 0)
+            penalty = float(batches.full.penalty()) if self.experiment.network.penalties() else None
+            seconds = time.perf_counter() - began
+            yield EpochEnded(epoch, self._step, seconds, self._rate, train_loss, penalty, validation, best)
+            waiting = 0 if best else waiting + 1
+            if early and waiting >= early.patience:
+                status = "stopped_early"
+                break
         if not self._keeps_best:
             np.copyto(self.best_theta, self.theta)
         seconds = time.perf_counter() - began
-        yield Ended(status, epoch, self._step, seconds, self._best_epoch, problem, self._best_row)
+        yield Ended(status, epoch, self._step, seconds, self._best_epoch, problem)
 
     @property
     def _rate(self) -> float:
@@ -143,11 +143,11 @@ class Trainer:
 
     def _remember_best(self, epoch: int, row: dict[str, float], min_delta: float) -> bool:
         if not self._keeps_best:
-            self._best_epoch, self._best_row = epoch, row
+            self._best_epoch = epoch
             return True
         value = -row[self._monitor] if self._monitor in HIGHER_IS_BETTER else row[self._monitor]
         if value < self._best_value - min_delta:
-            self._best_epoch, self._best_value, self._best_row = epoch, value, row
+            self._best_epoch, self._best_value = epoch, value
             np.copyto(self.best_theta, self.theta)
             return True
         return False

@@ -60,6 +60,8 @@ def test_shipped_config_trains_evaluates_and_passes_gradcheck(home: Path, name: 
     summary = json.loads(trained.stdout)
     assert summary["epochs"] == 3
     assert summary["run"] == f"runs/{name}"
+    proven = nncli("gradcheck", "latest", "--json", cwd=home)
+    assert proven.returncode == 0, proven.stdout + proven.stderr
     evaluated = nncli("evaluate", "latest", "--json", cwd=home)
     assert evaluated.returncode == 0, evaluated.stderr
     assert json.loads(evaluated.stdout)["loss"] == pytest.approx(summary["metrics"]["test_loss"], rel=1e-6)
