@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from nncli.builder import Experiment, Rows, build
 from nncli.config.schema import Config
 from nncli.engine.inference import Inference
 from nncli.engine.randomness import Purpose, stream
-from nncli.errors import DivergedError, GradientError
+from nncli.errors import DivergedError, GradientError, NncliError
 from nncli.evaluation import load_run
 from nncli.gradcheck.check import GradientCheck
 from nncli.gradcheck.check import check_gradients as check_point
@@ -25,6 +27,10 @@ from nncli.training.trainer import Trainer, measure
 
 GRADCHECK_ROWS = 8
 """Rows of real data that a gradient is checked on: every row is one more chance of a kink, and none of new evidence."""
+
+
+BESIDE = 1e-3
+"""How far from the initial weights they are checked: the deviation of what is added to each."""
 
 
 class Interrupted(Exception):  # noqa: N818  # it is no error: the run is whole
@@ -76,13 +82,15 @@ def train(
         began(experiment, run)
         trainer = Trainer(experiment)
         for event in trainer.run(lambda: bool(signal())):
-            if isinstance(event, EpochEnded):
-                run.append_metrics(event.row())
-            if isinstance(event, Ended):
-                run.write_json("summary.json", _save(run, trainer, event))
-            observe(event)
+            with _failure_recorded(run):
+                if isinstance(event, EpochEnded):
+                    run.append_metrics(event.row())
+                if isinstance(event, Ended):
+                    run.write_json("summary.json", _save(run, trainer, event))
+                observe(event)
             if isinstance(event, Ended) and event.status == "diverged":
-                kept = f"the weights of the end of epoch {event.epoch - 1} are kept"
+                when = f"the end of epoch {event.epoch - 1}" if event.epoch > 1 else "the start"
+                kept = f"the weights of {when} are kept"
                 remedy = f"a smaller optimizer.learning_rate helps most often; {kept}"
                 raise DivergedError(f"training diverged: {event.problem}", where=str(run.path), remedy=remedy)
             if isinstance(event, Ended) and event.status == "interrupted":
@@ -90,12 +98,23 @@ def train(
     return run
 
 
+@contextmanager
+def _failure_recorded(run: Run) -> Iterator[None]:
+    """Let the run say that it failed, if it can still say anything, and pass the failure on."""
+    try:
+        yield
+    except BaseException as error:
+        with contextlib.suppress(NncliError):
+            run.write_json("summary.json", {"status": "failed", "problem": str(error) or type(error).__name__})
+        raise
+
+
 def _check_first(experiment: Experiment, run: Run) -> None:
     """Write the certificate; a training on wrong gradients does not begin."""
     check = check_gradients(experiment)
     run.write_json("gradcheck.json", check.to_json())
-    if not check.passed:
-        wrong = ", ".join(tensor.name for tensor in check.tensors if not tensor.passed)
+    if check.wrong or not check.repeatable:
+        wrong = ", ".join(check.wrong) or "the whole network, which differs from pass to pass,"
         run.write_json("summary.json", {"status": "failed", "problem": f"wrong gradients: {wrong}"})
         raise GradientError(
             f"the gradient of {wrong} is wrong",
@@ -149,7 +168,7 @@ def check_gradients(what: Experiment | Config | Run) -> GradientCheck:
     """Check the gradients of a network at float64, on rows of its own data.
 
     Args:
-        what: An experiment or a config, checked at its initial weights; or a run, checked at its trained weights.
+        what: An experiment or a config, checked beside its initial weights; or a run, checked at its trained weights.
 
     Raises:
         NncliError: The config, the data or the run cannot be used.
@@ -160,9 +179,13 @@ def check_gradients(what: Experiment | Config | Run) -> GradientCheck:
         what, theta = trained.config, trained.theta.astype(np.float64)
     experiment = build(what) if isinstance(what, Config) else what
     network, rows, seed = experiment.network, experiment.train, experiment.config.seed
+    draw = stream(seed, Purpose.GRADCHECK)
     if theta is None:
+        # Biases start at exactly 0, and behind a dead unit so do sums: at the kink of relu, where there is no gradient
+        # to prove. A little beside the initial weights there is.
         theta = network.initialize(stream(seed, Purpose.WEIGHTS), np.float64)
-    chosen = stream(seed, Purpose.GRADCHECK).permutation(len(rows.inputs))[:GRADCHECK_ROWS]
+        theta += BESIDE * draw.standard_normal(theta.size)
+    chosen = draw.permutation(len(rows.inputs))[:GRADCHECK_ROWS]
     targets = rows.targets[chosen]
     targets = targets.astype(np.float64) if targets.dtype.kind == "f" else targets
     return check_point(Point(network, theta, rows.inputs[chosen].astype(np.float64), targets), seed=seed)

@@ -19,7 +19,7 @@ from nncli.engine.buffers import Array
 from nncli.engine.inference import Inference
 from nncli.engine.network import Network
 from nncli.errors import DataError, RunError
-from nncli.run import Run
+from nncli.run import Run, digest_of
 
 Split = Literal["train", "validation", "test"]
 
@@ -87,10 +87,14 @@ def load_run(run: Run) -> Trained:
     config = load_config(run.path / "config.yaml")
     preprocessing = Preprocessing.from_json(run.read_json("preprocess.json"), str(run.path / "preprocess.json"))
     network = build_network(config, preprocessing)
-    weights = run.read_json("summary.json").get("weights")
+    summary = run.read_json("summary.json")
+    weights = summary.get("weights")
     if weights not in ("best", "last"):
         raise RunError("has no weights yet: its training did not end", where=str(run.path), remedy="train again")
     tensors = run.load_weights(weights)
+    digests = summary.get("digests")
+    if not isinstance(digests, dict) or digests.get(weights) != digest_of(tensors):
+        raise RunError("its weights are not those that it was trained to", where=str(run.path), remedy="train again")
     theta = np.zeros(network.layout.size, np.dtype(config.training.precision))
     views = network.layout.views(theta)
     if set(views) != set(tensors) or any(views[name].shape != tensors[name].shape for name in views):

@@ -53,7 +53,10 @@ class Run:
                 raise _cannot("make", directory, error) from None
         else:
             run = cls(_first_free(name))
-        (run.path / "weights").mkdir()
+        try:
+            (run.path / "weights").mkdir()
+        except OSError as error:
+            raise _cannot("make", run.path / "weights", error) from None
         if run.path.resolve().parent == ROOT.resolve():
             _point_latest_at(run.path)
         return run
@@ -69,6 +72,8 @@ class Run:
         if str(path) == "latest" and not directory.exists():
             directory = ROOT / "latest"
             if not directory.exists():
+                if directory.is_symlink():
+                    raise RunError("the newest run was removed", where=str(directory), remedy="name another: runs/NAME")
                 raise RunError("there is no run yet", where=str(directory), remedy="nncli train CONFIG makes one")
         if not directory.is_dir():
             runs = [str(p) for p in directory.parent.glob("*") if (p / "config.yaml").exists()]
@@ -163,13 +168,20 @@ class Run:
                     file.write(raw)
                     file.flush()
                     os.fsync(file.fileno())
-                Path(temporary).chmod(0o644)
+                Path(temporary).chmod(0o666 & ~_umask())
                 Path(temporary).replace(path)
             except BaseException:
                 Path(temporary).unlink(missing_ok=True)
                 raise
         except OSError as error:
             raise _cannot("write", path, error) from None
+
+
+def _umask() -> int:
+    """What the user keeps from others; mkstemp keeps everything."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def digest_of(tensors: Mapping[str, Array]) -> str:
@@ -211,11 +223,15 @@ def _processor() -> str:
 
 def _first_free(name: str) -> Path:
     """Make and return runs/NAME or runs/NAME-2, ...: mkdir itself decides between two processes that want the same."""
-    number = 1
+    try:
+        ROOT.mkdir(exist_ok=True)
+    except OSError as error:
+        raise _cannot("make", ROOT, error) from None
+    number = 2 if name == "latest" else 1  # runs/latest is the link to the newest
     while True:
         path = ROOT / (name if number == 1 else f"{name}-{number}")
         try:
-            path.mkdir(parents=True)
+            path.mkdir()
         except FileExistsError:
             number += 1
         except OSError as error:

@@ -152,11 +152,11 @@ def print_gradcheck(check: GradientCheck) -> None:
             share,
             *("–" if x is None else f"{x:.1e}" for x in (tensor.complex_step, tensor.differences)),
             str(tensor.at_kink),
-            "[green]ok[/green]" if tensor.passed else "[red]WRONG[/red]",
+            {"right": "[green]ok[/green]", "wrong": "[red]WRONG[/red]"}.get(tensor.verdict, tensor.verdict),
         )
     console.print(table)
     for tensor in check.tensors:
-        if not tensor.passed:
+        if tensor.verdict == "wrong":
             place = escape(f"{tensor.name}{list(tensor.worst)}")
             console.print(f"{place}: backpropagation {tensor.analytic:.17g}, complex step {tensor.numeric:.17g}")
     if not check.repeatable:
@@ -169,7 +169,10 @@ def print_gradcheck(check: GradientCheck) -> None:
         f"errors relative to the tensor's largest entry, on {check.rows} rows at float64; "
         f"limits {COMPLEX_STEP_LIMIT:g} and {DIFFERENCES_LIMIT:g}"
     )
-    console.print("[green]every gradient is right[/green]" if check.passed else "[red]a gradient is wrong[/red]")
+    if check.passed:
+        console.print("[green]every gradient is right[/green]")
+    else:
+        console.print("[red]a gradient is wrong[/red]" if check.wrong else "[red]a gradient could not be proven[/red]")
 
 
 def _stdout() -> Console:

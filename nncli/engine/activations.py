@@ -183,7 +183,7 @@ class Gelu(Activation):
     """The Gaussian error linear unit, exact (not its tanh approximation), as in PyTorch and Keras by default."""
 
     name = "gelu"
-    formula = "z·Φ(z), Φ(z) = (1 + erf(z/√2))/2"
+    formula = "z·Φ(z), Φ(z) = erfc(−z/√2)/2"
     derivative = "Φ(z) + z·exp(−z²/2)/√(2π)"
     source = "Hendrycks & Gimpel 2016"
     onnx = "Gelu"
@@ -191,16 +191,16 @@ class Gelu(Activation):
     initializer = "he_normal"
 
     def bind(self, Z: Array, A: Array, D: Array, buffers: Buffers) -> tuple[Step, Step]:
-        # NumPy has no erf. SciPy's takes complex arguments too; its import costs 0.2 s, paid by those who use gelu.
-        from scipy.special import erf
+        # NumPy has no erfc. SciPy's takes complex arguments too; its import costs 0.2 s, paid by those who use gelu.
+        # (1 + erf(z/√2))/2 is the same in letters, and loses the left tail to cancellation.
+        from scipy.special import erfc
 
         Phi = buffers.keep(A.shape)
         S = buffers.scratch(A.shape)
 
         def forward() -> None:
-            np.multiply(Z, math.sqrt(0.5), out=S)
-            erf(S, out=Phi)
-            np.add(Phi, 1, out=Phi)
+            np.multiply(Z, -math.sqrt(0.5), out=S)
+            erfc(S, out=Phi)
             np.multiply(Phi, 0.5, out=Phi)
             np.multiply(Z, Phi, out=A)
 
@@ -216,9 +216,14 @@ class Gelu(Activation):
         return forward, backward
 
 
-def _sigmoid(Z: Array, out: Array) -> None:
-    """1 / (1 + exp(−z)): right in both tails; exp may overflow to infinity on the left, whose reciprocal is 0."""
-    np.negative(Z, out=out)
+def sigmoid(Z: Array, out: Array) -> None:
+    """1 / (1 + exp(−z)), written to ``out``: right to the last digits in both tails.
+
+    Left of −700 it stays where it is, at 1e-304: a complex exp that overflows would be no number. At float32 exp
+    overflows to infinity before that, whose reciprocal is the 0 that it should be.
+    """
+    np.maximum(Z, -700, out=out)
+    np.negative(out, out=out)
     np.exp(out, out=out)
     np.add(out, 1, out=out)
     np.reciprocal(out, out=out)
@@ -242,7 +247,7 @@ class Silu(Activation):
         S = buffers.scratch(A.shape)
 
         def forward() -> None:
-            _sigmoid(Z, out=Sigma)
+            sigmoid(Z, out=Sigma)
             np.multiply(Z, Sigma, out=A)
 
         def backward() -> None:
@@ -331,7 +336,7 @@ class Sigmoid(Activation):
         S = buffers.scratch(A.shape)
 
         def forward() -> None:
-            _sigmoid(Z, out=A)
+            sigmoid(Z, out=A)
 
         def backward() -> None:
             np.subtract(1, A, out=S)

@@ -22,7 +22,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from nncli.engine.activations import Activation
+from nncli.engine.activations import Activation, sigmoid
 from nncli.engine.buffers import Array, Buffers, Step
 from nncli.registry import Registry
 
@@ -182,10 +182,7 @@ class BinaryCrossEntropyOfSigmoid(Loss):
             np.multiply(L, 1 / k, out=L)
 
         def backward() -> None:
-            np.negative(Z, out=D)
-            np.exp(D, out=D)
-            np.add(D, 1, out=D)
-            np.reciprocal(D, out=D)
+            sigmoid(Z, out=D)
             np.subtract(D, Y, out=D)
             np.multiply(D, scale / k, out=D)
 

@@ -28,8 +28,8 @@ def rmse(P: Array, Y: Array) -> float:
 
 def r2(P: Array, Y: Array) -> float | None:
     """1 − Σ(p − y)²/Σ(y − ȳ)², mean over outputs; None for fewer than two rows or a target that never changes."""
-    if len(Y) < 2:
+    if len(Y) < 2 or not np.ptp(Y, axis=0).all():
         return None
     residual = np.square(P - Y).sum(axis=0)
     total = np.square(Y - Y.mean(axis=0)).sum(axis=0)
-    return float(np.mean(1 - residual / total)) if total.all() else None
+    return float(np.mean(1 - residual / total))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -41,7 +41,7 @@ class TensorCheck:
         worst: Index of the entry with the worst error against the complex step.
         analytic: Backpropagation's value there.
         numeric: The complex step's value there.
-        passed: The verdict.
+        verdict: ``right``, ``wrong``, or ``not proven`` where every entry lay exactly at a kink.
     """
 
     name: str
@@ -54,7 +54,7 @@ class TensorCheck:
     worst: tuple[int, ...]
     analytic: float
     numeric: float
-    passed: bool
+    verdict: Literal["right", "wrong", "not proven"]
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,14 @@ class GradientCheck:
     """Whether a second backward pass gave the same bits."""
 
     @property
+    def wrong(self) -> tuple[str, ...]:
+        """The tensors whose gradient is wrong."""
+        return tuple(tensor.name for tensor in self.tensors if tensor.verdict == "wrong")
+
+    @property
     def passed(self) -> bool:
-        """Whether nothing was found wrong."""
-        return self.repeatable and all(tensor.passed for tensor in self.tensors)
+        """Whether every tensor was found right."""
+        return self.repeatable and all(tensor.verdict == "right" for tensor in self.tensors)
 
     @property
     def coverage(self) -> float:
@@ -143,6 +148,10 @@ def _compare(
     crossed |= at_kink
     differences = np.abs(analytic - approximate)[~crossed]
     by_differences = _relative(float(differences.max()), scale) if differences.size else None
+    # written so that a NaN, which compares as false, is wrong
+    agrees = (by_complex_step is None or by_complex_step <= COMPLEX_STEP_LIMIT) and (
+        by_differences is None or by_differences <= DIFFERENCES_LIMIT
+    )
     return TensorCheck(
         name=name,
         shape=shape,
@@ -154,10 +163,7 @@ def _compare(
         worst=tuple(int(i) for i in np.unravel_index(int(entries[worst]), shape)),
         analytic=float(analytic[worst]),
         numeric=float(exact[worst]),
-        # written so that a NaN, which compares as false, fails
-        passed=by_complex_step is not None
-        and by_complex_step <= COMPLEX_STEP_LIMIT
-        and (by_differences is None or by_differences <= DIFFERENCES_LIMIT),
+        verdict="wrong" if not agrees else "not proven" if by_complex_step is None else "right",
     )
 
 

@@ -25,7 +25,9 @@ def stop_on_signal() -> Iterator[Callable[[], int]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: 0
         return
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # a signal that is ignored (nohup, a background job of a script), or handled by C code, stays as it is
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: handler for number, handler in found.items() if handler not in (signal.SIG_IGN, None)}
     for number in previous:
         signal.signal(number, take)
     try:

@@ -41,7 +41,7 @@ class Trainer:
         self._gradient = np.zeros_like(self.theta)
         self._good = self.theta.copy()
         self._step = 0
-        self._best_epoch, self._best_value = 0, math.inf
+        self._best_epoch, self._best_value, self._stale_value = 0, math.inf, math.inf
         early = experiment.config.training.early_stopping
         validating = experiment.validation is not None
         self._monitor = early.monitor if early else "validation_loss"
@@ -62,7 +62,10 @@ class Trainer:
         for epoch in range(1, config.epochs + 1):
             losses = yield from self._epoch(epoch, batches, update, stop)
             if losses is None:
-                status = "interrupted"
+                status, problem = "interrupted", self._not_finite(epoch, {})
+                if problem:
+                    status = "diverged"
+                    np.copyto(self.theta, self._good)
                 break
             train_loss, problem = losses
             validation = {} if problem else judge()
@@ -72,16 +75,17 @@ class Trainer:
                 np.copyto(self.theta, self._good)
                 break
             np.copyto(self._good, self.theta)
-            best = self._remember_best(epoch, {"train_loss": train_loss, **validation}, early.min_delta if early else 0)
+            best = self._remember_best(epoch, {"train_loss": train_loss, **validation})
             penalty = float(batches.full.penalty()) if self.experiment.network.penalties() else None
             seconds = time.perf_counter() - began
             yield EpochEnded(epoch, self._step, seconds, self._rate, train_loss, penalty, validation, best)
-            waiting = 0 if best else waiting + 1
+            waiting = 0 if self._gained(early.min_delta if early else 0) else waiting + 1
             if early and waiting >= early.patience:
                 status = "stopped_early"
                 break
-        if not self._keeps_best:
-            np.copyto(self.best_theta, self.theta)
+            if epoch < config.epochs and stop():
+                status = "interrupted"
+                break
         seconds = time.perf_counter() - began
         yield Ended(status, epoch, self._step, seconds, self._best_epoch, problem)
 
@@ -110,7 +114,9 @@ class Trainer:
             update(step, rate)
             total += loss * batch.n
             self._step = step
-            if stop():
+            if (
+                number < batches.count and stop()
+            ):  # after the last one the epoch is whole: it is asked once that is told
                 return None
             if clock() - told > SIGN_OF_LIFE:
                 told = clock()
@@ -141,14 +147,21 @@ class Trainer:
         loss = validation.get("validation_loss", 0.0)
         return "" if math.isfinite(loss) else f"epoch {epoch}: the validation loss is not finite"
 
-    def _remember_best(self, epoch: int, row: dict[str, float], min_delta: float) -> bool:
-        if not self._keeps_best:
-            self._best_epoch = epoch
-            return True
-        value = -row[self._monitor] if self._monitor in HIGHER_IS_BETTER else row[self._monitor]
-        if value < self._best_value - min_delta:
-            self._best_epoch, self._best_value = epoch, value
-            np.copyto(self.best_theta, self.theta)
+    def _remember_best(self, epoch: int, row: dict[str, float]) -> bool:
+        """Keep the parameters if they are the best so far; without anything to judge them by, the newest are."""
+        if self._keeps_best:
+            value = -row[self._monitor] if self._monitor in HIGHER_IS_BETTER else row[self._monitor]
+            if value >= self._best_value:
+                return False
+            self._best_value = value
+        self._best_epoch = epoch
+        np.copyto(self.best_theta, self.theta)
+        return True
+
+    def _gained(self, min_delta: float) -> bool:
+        """Whether the best value has become better by more than ``min_delta`` since this last was so."""
+        if self._best_value < self._stale_value - min_delta:
+            self._stale_value = self._best_value
             return True
         return False
 

@@ -52,8 +52,8 @@ def test_a_slope_wrong_by_a_thousandth_is_found_by_both_methods() -> None:
     assert not check.passed
     # what lies behind the fault in backward order is wrong, what lies before it is right
     wrong, right = ("layers.0.weight", "input"), ("layers.1.weight", "layers.1.bias", "layers.2.weight")
-    assert not any(verdicts[name].passed for name in wrong)
-    assert all(verdicts[name].passed for name in right)
+    assert all(verdicts[name].verdict == "wrong" for name in wrong)
+    assert all(verdicts[name].verdict == "right" for name in right)
     for name in wrong:
         assert verdicts[name].complex_step == pytest.approx(1e-3, rel=0.01)
         assert verdicts[name].differences == pytest.approx(1e-3, rel=0.01)
@@ -127,7 +127,17 @@ def test_a_difference_across_a_kink_is_left_out_where_the_complex_step_still_pro
     weight[:, 2] = 0
     weight[0, 2] = 1e-6 / at.inputs[0, 0]
     first = check_gradients(at).tensors[0]
-    assert first.passed
+    assert first.verdict == "right"
     assert first.at_kink == 4  # the weights of that unit
     assert first.complex_step is not None
     assert first.complex_step < 1e-14
+
+
+def test_where_every_entry_lies_at_a_kink_nothing_is_proven_and_nothing_called_wrong() -> None:
+    net = network(Relu(), Tanh(), MeanSquaredError(), fuse=False)
+    at = point(net)
+    net.layout.views(at.theta)["layers.0.weight"][...] = 0
+    check = check_gradients(at)
+    assert check.tensors[0].verdict == "not proven"
+    assert not check.passed
+    assert check.wrong == ()

@@ -169,7 +169,7 @@ def test_ctrl_c_once_ends_after_the_batch_and_saves() -> None:
     assert interrupted.value.exit_code == 130
     run = interrupted.value.run
     assert summary(run)["status"] == "interrupted"
-    assert summary(run)["steps"] == 3 * -(-143 // 16) + 1
+    assert summary(run)["steps"] == 3 * -(-143 // 16)  # the signal came at the end of the third epoch
     assert len(rows(run)) == 3
     assert np.isfinite(evaluate(run).loss)
 
@@ -300,3 +300,67 @@ def test_a_run_on_built_in_data_is_evaluated_on_a_file_with_the_same_columns() -
     assert from_file.rows == 150
     assert from_file.accuracy == from_split.accuracy
     assert from_file.loss == pytest.approx(from_split.loss, rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_narrow_relu_networks_are_proven_though_their_biases_start_at_the_kink(seed: int) -> None:
+    narrow = ("model.layers.0={units: 6, activation: relu}", "data.source.noise=0.1", f"seed={seed}")
+    assert nncli.check_gradients(config(*narrow)).passed
+
+
+def test_a_stop_in_an_epoch_keeps_the_last_whole_epoch_as_the_best_known() -> None:
+    experiment = build(config("data.split={validation: 0, test: 0}"))
+    trainer, asked = Trainer(experiment), iter(range(10**6))
+    kept: list[np.ndarray] = []
+    for event in trainer.run(lambda: next(asked) == 15):
+        if isinstance(event, EpochEnded):
+            kept.append(trainer.theta.copy())
+    assert isinstance(event, Ended)
+    assert (event.status, event.best_epoch, len(kept)) == ("interrupted", 1, 1)
+    np.testing.assert_array_equal(trainer.best_theta, kept[0])
+    assert not np.array_equal(trainer.theta, kept[0])
+
+
+def test_a_stop_after_a_step_into_infinity_is_a_divergence() -> None:
+    trainer = Trainer(build(config("optimizer={name: sgd, learning_rate: 1e39}")))  # beyond float32
+    with np.errstate(all="ignore"):
+        *_, ended = trainer.run(lambda: True)
+    assert isinstance(ended, Ended)
+    assert ended.status == "diverged"
+    assert np.isfinite(trainer.theta).all()
+
+
+def test_min_delta_counts_for_patience_and_not_for_the_best() -> None:
+    run = nncli.train(config("training.early_stopping={patience: 1000, min_delta: 0.05}", "training.epochs=60"))
+    losses = [float(row["validation_loss"]) for row in rows(run)]
+    assert summary(run)["best_epoch"] == int(np.argmin(losses)) + 1
+    short = nncli.train(config("training.early_stopping={patience: 3, min_delta: 10}", "training.epochs=60"))
+    assert summary(short)["epochs"] == 4  # the first gains on nothing, the next three not enough
+
+
+def test_a_failure_outside_leaves_a_run_that_says_so() -> None:
+    def observe(event: object) -> None:
+        raise OSError("no space")
+
+    with pytest.raises(OSError, match="no space"):
+        nncli.train(config(), observe=observe)
+    assert summary(Run.open("latest")) == {"status": "failed", "problem": "no space"}
+
+
+def test_weights_of_another_run_are_refused() -> None:
+    runs = [nncli.train(config("training.epochs=1", f"seed={seed}")) for seed in (0, 1)]
+    weights = "weights/last.safetensors"
+    (runs[0].path / weights).write_bytes((runs[1].path / weights).read_bytes())
+    with pytest.raises(RunError, match="its weights are not those that it was trained to"):
+        evaluate(runs[0])
+
+
+def test_odd_places_for_runs_are_answered() -> None:
+    assert nncli.train(config("name=latest", "training.epochs=0")).path.name == "latest-2"
+    Run.open("latest").path.rename("elsewhere")
+    with pytest.raises(RunError, match="the newest run was removed; name another"):
+        Run.open("latest")
+    Path("runs").rename("gone")
+    Path("runs").symlink_to("nowhere")
+    with pytest.raises(RunError, match="runs: cannot make it"):
+        nncli.train(config())
