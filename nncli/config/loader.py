@@ -28,6 +28,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     apply_overrides(document, list(overrides))
     found: list[Complaint] = []
     content = document.value
+    config: Config | None = None
     # What is wrong is taken out, its default put in its place, until the rest is right: so that the checks over
     # several keys see as much as can be seen, and everything is said at once.
     for _ in range(20):
@@ -39,7 +40,6 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
             found += [c for c in new if not any(c.path[: len(old.path)] == old.path for old in found)]
             content = copy.deepcopy(content)
             if not all([_remove(content, complaint.path) for complaint in new]):
-                config = None
                 break
     if config is None:
         raise ConfigError(_sorted(document, found, []))

@@ -332,3 +332,8 @@ def test_scalars_follow_the_core_schema_of_yaml_1_2() -> None:
     ]:
         assert parse_scalar(text, "") == value
     assert parse_document("a: '1'", "x").value == {"a": "1"}
+
+
+def test_an_entry_of_a_list_that_is_no_text_is_refused_with_its_position(tmp_path: Path) -> None:
+    text = changed("{source: iris}", "{path: t.csv, target: y, drop: [1, x]}")
+    assert complaint(tmp_path, text) == ["c.yaml:1:39  data.drop.0: must be text (is 1)"]
