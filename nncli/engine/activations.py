@@ -8,6 +8,9 @@ A record is bound to its arrays once, and hands back two functions that only wor
 Shapes are ``(..., n, units)``; the leading axes, if any, are independent copies. A record whose derivative can be
 written in terms of ``A`` says ``in_place``: then ``Z`` and ``A`` may be the same array.
 
+Beside that stands ``reference``: the same function as a paper writes it, in plain NumPy, without a derivative. The
+engine never calls it; the tests and the oracle of gradcheck hold the code above to it.
+
 Everything is analytic in the sense of a complex step: ``maximum`` and ``>`` order complex numbers by their real part.
 """
 
@@ -16,7 +19,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Gt, Lt
@@ -36,7 +39,8 @@ class Activation(ABC):
     in_place: ClassVar[bool]
     """Backward reads A and not Z, so that A may be written over Z."""
     kinks: ClassVar[tuple[float, ...]] = ()
-    """Where the derivative jumps: a difference quotient across one of these says nothing."""
+    """Where it is put together from pieces, and a derivative of some order jumps: a difference quotient across one of
+    these says nothing about either side."""
     range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     """Bounds of the values."""
     simplex: ClassVar[bool] = False
@@ -47,6 +51,10 @@ class Activation(ABC):
     @abstractmethod
     def bind(self, Z: Array, A: Array, D: Array, buffers: Buffers) -> tuple[Step, Step]:
         """Return (forward, backward) over these arrays, all of shape (..., n, units)."""
+
+    @abstractmethod
+    def reference(self, Z: Any, xp: Any) -> Any:
+        """f(Z) by the formula, in the functions of ``xp``, which is NumPy with ``erfc``, or something like it."""
 
 
 registry: Registry[Activation] = Registry("activation")
@@ -72,6 +80,9 @@ class Identity(Activation):
             pass
 
         return forward, backward
+
+    def reference(self, Z: Any, xp: Any) -> Any:
+        return Z
 
 
 @registry.register
@@ -100,6 +111,9 @@ class Relu(Activation):
             np.multiply(D, positive, out=D)
 
         return forward, backward
+
+    def reference(self, Z: Any, xp: Any) -> Any:
+        return xp.maximum(Z, 0)
 
 
 @registry.register
@@ -134,6 +148,9 @@ class LeakyRelu(Activation):
             np.multiply(D, S, out=D)
 
         return forward, backward
+
+    def reference(self, Z: Any, xp: Any) -> Any:
+        return xp.where(Z > 0, Z, self.negative_slope * Z)
 
 
 @registry.register
@@ -176,6 +193,9 @@ class Elu(Activation):
 
         return forward, backward
 
+    def reference(self, Z: Any, xp: Any) -> Any:
+        return xp.where(Z > 0, Z, self.alpha * (xp.exp(xp.minimum(Z, 0)) - 1))
+
 
 @registry.register
 @dataclass(frozen=True)
@@ -214,6 +234,9 @@ class Gelu(Activation):
             np.multiply(D, S, out=D)
 
         return forward, backward
+
+    def reference(self, Z: Any, xp: Any) -> Any:
+        return Z * xp.erfc(-Z / math.sqrt(2)) / 2
 
 
 def sigmoid(Z: Array, out: Array) -> None:
@@ -258,6 +281,9 @@ class Silu(Activation):
 
         return forward, backward
 
+    def reference(self, Z: Any, xp: Any) -> Any:
+        return Z / (1 + xp.exp(-Z))
+
 
 @registry.register
 @dataclass(frozen=True)
@@ -293,6 +319,9 @@ class Softplus(Activation):
 
         return forward, backward
 
+    def reference(self, Z: Any, xp: Any) -> Any:
+        return xp.logaddexp(0, Z)
+
 
 @registry.register
 @dataclass(frozen=True)
@@ -319,6 +348,9 @@ class Tanh(Activation):
 
         return forward, backward
 
+    def reference(self, Z: Any, xp: Any) -> Any:
+        return xp.tanh(Z)
+
 
 @registry.register
 @dataclass(frozen=True)
@@ -344,6 +376,9 @@ class Sigmoid(Activation):
             np.multiply(D, S, out=D)
 
         return forward, backward
+
+    def reference(self, Z: Any, xp: Any) -> Any:
+        return 1 / (1 + xp.exp(-Z))
 
 
 @registry.register
@@ -379,3 +414,7 @@ class Softmax(Activation):
             np.multiply(D, A, out=D)
 
         return forward, backward
+
+    def reference(self, Z: Any, xp: Any) -> Any:
+        E = xp.exp(Z - xp.max(Z, axis=-1, keepdims=True))
+        return E / xp.sum(E, axis=-1, keepdims=True)

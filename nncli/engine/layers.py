@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
@@ -72,6 +72,10 @@ class Layer(ABC):
     @abstractmethod
     def bind(self, wires: Wires, buffers: Buffers) -> tuple[Step, Step]:
         """Return (forward, backward) over ``wires``."""
+
+    @abstractmethod
+    def reference(self, X: Any, tensors: Mapping[str, Any], xp: Any) -> Any:
+        """Y by the formula, in the functions of ``xp``; X comes without a column of ones."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,10 @@ class Dense(Layer):
 
         return forward, backward
 
+    def reference(self, X: Any, tensors: Mapping[str, Any], xp: Any) -> Any:
+        Z = xp.dot(X, tensors["weight"])
+        return Z + tensors["bias"] if self.bias else Z
+
 
 @dataclass(frozen=True)
 class Activate(Layer):
@@ -158,3 +166,6 @@ class Activate(Layer):
     def bind(self, wires: Wires, buffers: Buffers) -> tuple[Step, Step]:
         """The activation's own two functions."""
         return self.activation.bind(wires.X, wires.Y, wires.dY, buffers)
+
+    def reference(self, X: Any, tensors: Mapping[str, Any], xp: Any) -> Any:
+        return self.activation.reference(X, xp)

@@ -7,6 +7,8 @@ A record is bound to its arrays once, and hands back two functions that only wor
 
 ``Y`` holds class codes (n,) where the record says ``codes``, or real values (n, k).
 
+Beside that stands ``reference``, the same function as a paper writes it; see ``activations``.
+
 Where a loss and the activation in front of it are computed better together, ``fused`` names that activation and the
 record that takes its argument Z in place of its value. Nothing is clipped and no epsilon is added: the value that is
 reported is the function whose gradient is taken.
@@ -18,7 +20,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -44,6 +46,14 @@ class Loss(ABC):
     @abstractmethod
     def bind(self, P: Array, Y: Array, L: Array, D: Array, scale: float, buffers: Buffers) -> tuple[Step, Step]:
         """Return (forward, backward) over these arrays."""
+
+    @abstractmethod
+    def reference(self, P: Any, Y: Any, xp: Any) -> Any:
+        """L (n,) by the formula, in the functions of ``xp``."""
+
+    def switches(self, P: Array, Y: Array) -> tuple[Array, ...]:
+        """What changes its sign where the loss goes over from one piece to another; see ``Activation.kinks``."""
+        return ()
 
 
 registry: Registry[Loss] = Registry("loss")
@@ -84,6 +94,9 @@ class MeanSquaredError(Loss):
 
         return forward, backward
 
+    def reference(self, P: Any, Y: Any, xp: Any) -> Any:
+        return xp.mean((P - Y) ** 2, axis=-1)
+
 
 @dataclass(frozen=True)
 class CrossEntropyOfSoftmax(Loss):
@@ -122,6 +135,10 @@ class CrossEntropyOfSoftmax(Loss):
 
         return forward, backward
 
+    def reference(self, P: Any, Y: Any, xp: Any) -> Any:
+        top = xp.max(P, axis=-1)
+        return top + xp.log(xp.sum(xp.exp(P - top[:, None]), axis=-1)) - P[np.arange(len(Y)), Y]
+
 
 @registry.register
 @dataclass(frozen=True)
@@ -153,6 +170,9 @@ class CrossEntropy(Loss):
             np.multiply(D, -scale, out=D)
 
         return forward, backward
+
+    def reference(self, P: Any, Y: Any, xp: Any) -> Any:
+        return -xp.log(P[np.arange(len(Y)), Y])
 
 
 @dataclass(frozen=True)
@@ -187,6 +207,9 @@ class BinaryCrossEntropyOfSigmoid(Loss):
             np.multiply(D, scale / k, out=D)
 
         return forward, backward
+
+    def reference(self, P: Any, Y: Any, xp: Any) -> Any:
+        return xp.mean(xp.logaddexp(0, P) - P * Y, axis=-1)
 
 
 @registry.register
@@ -236,3 +259,6 @@ class BinaryCrossEntropy(Loss):
             np.multiply(D, scale / k, out=D)
 
         return forward, backward
+
+    def reference(self, P: Any, Y: Any, xp: Any) -> Any:
+        return -xp.mean(Y * xp.log(P) + (1 - Y) * xp.log(1 - P), axis=-1)

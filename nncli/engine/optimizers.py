@@ -3,6 +3,9 @@
 The state of an optimizer is a few vectors of θ's length (``slots``), which start at zero and are handed in: the record
 itself stays frozen, and a checkpoint has all there is to keep. Bound once, an optimizer hands back ``update(t, rate)``,
 which takes the number of the update (1, 2, ...) and the learning rate, and works in place.
+
+Beside that stands ``reference``, one update as its paper writes it, in plain NumPy that changes nothing: what the
+tests and gradcheck hold the update to.
 """
 
 from __future__ import annotations
@@ -39,6 +42,12 @@ class Optimizer(ABC):
     @abstractmethod
     def bind(self, theta: Array, g: Array, state: Mapping[str, Array], buffers: Buffers) -> Update:
         """Return the update over these vectors, all of one length and dtype."""
+
+    @abstractmethod
+    def reference(
+        self, t: int, rate: float, theta: Array, g: Array, state: Mapping[str, Array]
+    ) -> tuple[Array, dict[str, Array]]:
+        """Return (theta, state) after update number ``t``, by the formula of the source."""
 
 
 registry: Registry[Optimizer] = Registry("optimizer")
@@ -93,6 +102,14 @@ class Sgd(Optimizer):
 
         return nesterov if self.nesterov else heavy_ball
 
+    def reference(
+        self, t: int, rate: float, theta: Array, g: Array, state: Mapping[str, Array]
+    ) -> tuple[Array, dict[str, Array]]:
+        if not self.momentum:
+            return theta - rate * g, {}
+        v = self.momentum * state["velocity"] + g
+        return theta - rate * (g + self.momentum * v if self.nesterov else v), {"velocity": v}
+
 
 @registry.register
 @dataclass(frozen=True)
@@ -133,3 +150,11 @@ class Adam(Optimizer):
             np.subtract(theta, S, out=theta)
 
         return update
+
+    def reference(
+        self, t: int, rate: float, theta: Array, g: Array, state: Mapping[str, Array]
+    ) -> tuple[Array, dict[str, Array]]:
+        m = self.beta1 * state["m"] + (1 - self.beta1) * g
+        v = self.beta2 * state["v"] + (1 - self.beta2) * g**2
+        m_hat, v_hat = m / (1 - self.beta1**t), v / (1 - self.beta2**t)
+        return theta - rate * m_hat / (np.sqrt(v_hat) + self.epsilon), {"m": m, "v": v}

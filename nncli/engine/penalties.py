@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,10 @@ class Penalty:
                 np.add(G, S, out=G)
 
         return value, add
+
+    def reference(self, W: Any, xp: Any) -> Any:
+        """R(W) by the formula, in the functions of ``xp``."""
+        return self.l1 * xp.sum(xp.abs(W)) + self.l2 / 2 * xp.sum(W**2)
 
 
 NO_PENALTY = Penalty()

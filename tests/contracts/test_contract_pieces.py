@@ -15,6 +15,7 @@ from nncli.engine.activations import Activation, Sigmoid, Tanh
 from nncli.engine.buffers import Buffers
 from nncli.engine.losses import Loss, MeanSquaredError
 from nncli.engine.penalties import Penalty
+from nncli.engine.special import PLAIN
 from nncli.gradcheck.check import check_gradients
 
 ACTIVATIONS = list(activations.registry)
@@ -62,6 +63,31 @@ def test_gradient_of_every_accepted_pair_is_the_complex_step_s(
 ) -> None:
     check = check_gradients(point(network(Sigmoid(), output(), loss(), fuse=fuse), seed=3))
     assert check.passed, check
+
+
+@pytest.mark.parametrize("record", ACTIVATIONS, ids=by_name)
+def test_activation_computes_its_formula(record: type[Activation]) -> None:
+    Z = np.random.default_rng(0).normal(0, 3, (40, 5))
+    A, D = np.empty_like(Z), np.ones_like(Z)
+    forward, _ = record().bind(Z, A, D, Buffers(float))
+    forward()
+    np.testing.assert_allclose(A, record().reference(Z, PLAIN), rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize(("loss", "output", "fuse"), PAIRS, ids=by_name)
+def test_loss_computes_its_formula(loss: type[Loss], output: type[Activation], fuse: bool) -> None:
+    net = network(Tanh(), output(), loss(), fuse=fuse)
+    at = point(net)
+    batch = net.bind(at.theta, np.zeros_like(at.theta), len(at.inputs))
+    batch.inputs[...] = at.inputs
+    batch.targets[...] = at.targets
+    batch.forward()
+    batch.loss()
+    P = output().reference(batch.outputs, PLAIN) if fuse else batch.outputs
+    np.testing.assert_allclose(batch.losses, loss().reference(P, at.targets, PLAIN), rtol=1e-13)
+    if fuse:
+        by_its_own = net.loss.reference(batch.outputs, at.targets, PLAIN)
+        np.testing.assert_allclose(batch.losses, by_its_own, rtol=1e-13)
 
 
 def peak_of(step: Callable[[], None]) -> int:
@@ -122,6 +148,23 @@ def test_an_update_allocates_no_array(optimizer: optimizers.Optimizer) -> None:
     theta, g = np.ones(10_000), np.ones(10_000)
     update = optimizer.bind(theta, g, {name: np.zeros(10_000) for name in optimizer.slots}, Buffers(float))
     assert peak_of(lambda: update(1, 0.1)) < 2000  # array objects (views, scalars) come and go, their content does not
+
+
+@pytest.mark.parametrize("optimizer", [*(record() for record in optimizers.registry), *VARIANTS], ids=str)
+def test_updates_are_those_of_the_paper(optimizer: optimizers.Optimizer) -> None:
+    rng = np.random.default_rng(0)
+    theta, g = rng.normal(size=50), np.zeros(50)
+    state = {name: np.zeros(50) for name in optimizer.slots}
+    update = optimizer.bind(theta, g, state, Buffers(float))
+    expected, memory = theta.copy(), {name: np.zeros(50) for name in optimizer.slots}
+    for t in range(1, 6):
+        g[...] = rng.normal(size=50)
+        update(t, 0.1 / t)
+        expected, memory = optimizer.reference(t, 0.1 / t, expected, g, memory)
+        np.testing.assert_allclose(theta, expected, rtol=1e-12)
+        assert set(memory) == set(optimizer.slots)
+        for name in optimizer.slots:
+            np.testing.assert_allclose(state[name], memory[name], rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("penalty", [Penalty(l1=0.1), Penalty(l2=0.1), Penalty(l1=0.2, l2=0.3)], ids=str)
