@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,6 +34,9 @@ class SlightlyWrongTanh(Activation):
 
         return forward, backward
 
+    def reference(self, Z: Any, xp: Any) -> Any:
+        return xp.tanh(Z)
+
 
 @dataclass(frozen=True)
 class MseWithoutMean(Loss):
@@ -44,6 +48,9 @@ class MseWithoutMean(Loss):
     def bind(self, P: Array, Y: Array, L: Array, D: Array, scale: float, buffers: Buffers) -> tuple[Step, Step]:
         forward, backward = MeanSquaredError().bind(P, Y, L, D, 1.0, buffers)
         return forward, backward
+
+    def reference(self, P: Any, Y: Any, xp: Any) -> Any:
+        return MeanSquaredError().reference(P, Y, xp)
 
 
 def test_a_slope_wrong_by_a_thousandth_is_found_by_both_methods() -> None:
