@@ -11,7 +11,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nncli.api import check_gradients, train
+    from nncli.api import train
+    from nncli.certify import check_gradients
     from nncli.config.loader import load_config
     from nncli.errors import NncliError
     from nncli.evaluation import evaluate
@@ -22,7 +23,7 @@ __all__ = ["NncliError", "Run", "check_gradients", "evaluate", "load_config", "t
 _HOME = {
     "NncliError": "nncli.errors",
     "Run": "nncli.run",
-    "check_gradients": "nncli.api",
+    "check_gradients": "nncli.certify",
     "evaluate": "nncli.evaluation",
     "load_config": "nncli.config.loader",
     "train": "nncli.api",

@@ -12,25 +12,14 @@ from typing import Any
 import numpy as np
 
 from nncli.builder import Experiment, Rows, build
+from nncli.certify import check_gradients
 from nncli.config.schema import Config
 from nncli.engine.inference import Inference
-from nncli.engine.randomness import Purpose, stream
 from nncli.errors import DivergedError, GradientError, NncliError
-from nncli.evaluation import load_run
-from nncli.gradcheck.check import GradientCheck
-from nncli.gradcheck.check import check_gradients as check_point
-from nncli.gradcheck.copies import Point
 from nncli.run import Run, environment
 from nncli.training.events import Ended, EpochEnded, Event
 from nncli.training.interrupt import stop_on_signal
 from nncli.training.trainer import Trainer, measure
-
-GRADCHECK_ROWS = 8
-"""Rows of real data that a gradient is checked on: every row is one more chance of a kink, and none of new evidence."""
-
-
-BESIDE = 1e-3
-"""How far from the initial weights they are checked: the deviation of what is added to each."""
 
 
 class Interrupted(Exception):  # noqa: N818  # it is no error: the run is whole
@@ -111,10 +100,10 @@ def _failure_recorded(run: Run) -> Iterator[None]:
 
 def _check_first(experiment: Experiment, run: Run) -> None:
     """Write the certificate; a training on wrong gradients does not begin."""
-    check = check_gradients(experiment)
-    run.write_json("gradcheck.json", check.to_json())
-    if check.wrong or not check.repeatable:
-        wrong = ", ".join(check.wrong) or "the whole network, which differs from pass to pass,"
+    proof = check_gradients(experiment)
+    run.write_json("gradcheck.json", proof.to_json())
+    if proof.verdict == "wrong":
+        wrong = ", ".join(proof.wrong) or "the whole network, which differs from pass to pass,"
         run.write_json("summary.json", {"status": "failed", "problem": f"wrong gradients: {wrong}"})
         raise GradientError(
             f"the gradient of {wrong} is wrong",
@@ -162,30 +151,3 @@ def _save(run: Run, trainer: Trainer, ended: Ended) -> dict[str, Any]:
         "metrics": {**final(experiment.validation, "validation"), **final(experiment.test, "test")},
         "digests": digests,
     }
-
-
-def check_gradients(what: Experiment | Config | Run) -> GradientCheck:
-    """Check the gradients of a network at float64, on rows of its own data.
-
-    Args:
-        what: An experiment or a config, checked beside its initial weights; or a run, checked at its trained weights.
-
-    Raises:
-        NncliError: The config, the data or the run cannot be used.
-    """
-    theta = None
-    if isinstance(what, Run):
-        trained = load_run(what)
-        what, theta = trained.config, trained.theta.astype(np.float64)
-    experiment = build(what) if isinstance(what, Config) else what
-    network, rows, seed = experiment.network, experiment.train, experiment.config.seed
-    draw = stream(seed, Purpose.GRADCHECK)
-    if theta is None:
-        # Biases start at exactly 0, and behind a dead unit so do sums: at the kink of relu, where there is no gradient
-        # to prove. A little beside the initial weights there is.
-        theta = network.initialize(stream(seed, Purpose.WEIGHTS), np.float64)
-        theta += BESIDE * draw.standard_normal(theta.size)
-    chosen = draw.permutation(len(rows.inputs))[:GRADCHECK_ROWS]
-    targets = rows.targets[chosen]
-    targets = targets.astype(np.float64) if targets.dtype.kind == "f" else targets
-    return check_point(Point(network, theta, rows.inputs[chosen].astype(np.float64), targets), seed=seed)

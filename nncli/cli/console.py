@@ -17,7 +17,6 @@ from rich.table import Column, Table
 
 from nncli.builder import Experiment
 from nncli.evaluation import Evaluation
-from nncli.gradcheck.check import COMPLEX_STEP_LIMIT, DIFFERENCES_LIMIT, EVERY_ENTRY_UP_TO, GradientCheck
 from nncli.run import Run
 from nncli.training.events import EpochEnded, Event
 from nncli.training.events import Progress as Steps
@@ -25,6 +24,10 @@ from nncli.training.events import Progress as Steps
 PERCENT = ("accuracy",)
 LINES = 20
 """About as many lines a training prints where nobody watches: then every epochs/20th is told, and the last."""
+
+
+WIDE = 200
+"""Columns of a table that goes to a file or a pipe."""
 
 
 def print_json(content: Mapping[str, Any]) -> None:
@@ -94,11 +97,11 @@ class Training:
 def print_summary(run: Run) -> None:
     """How a training ended, and where its files are."""
     summary = run.read_json("summary.json")
-    console = _stdout()
+    console = stdout()
     done = summary["status"].replace("_", " ")
     seconds = f"{summary['training_seconds']:.1f} s" if summary["training_seconds"] >= 0.1 else "under 0.1 s"
     best = f"; best epoch {summary['best_epoch']}" if summary["best_epoch"] != summary["epochs"] else ""
-    console.print(f"{done} after {_count(summary['epochs'], 'epoch')} in {seconds}{best}")
+    console.print(f"{done} after {count(summary['epochs'], 'epoch')} in {seconds}{best}")
     for name, value in summary["metrics"].items():
         console.print(f"{name.replace('_', ' ', 1):<22} {_figure(name, value)}")
     console.print(f"run: {escape(str(run.path))}")
@@ -106,7 +109,7 @@ def print_summary(run: Run) -> None:
 
 def print_evaluation(run: Run, evaluation: Evaluation) -> None:
     """The figures of an evaluation, and for classes the table of each and the confusion matrix."""
-    console = _stdout()
+    console = stdout()
     console.print(
         f"{escape(str(run.path))}, {evaluation.weights} weights, {evaluation.rows} rows of {escape(evaluation.data)}"
     )
@@ -137,46 +140,10 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
     console.print(matrix)
 
 
-def print_gradcheck(check: GradientCheck) -> None:
-    """The verdict for each tensor; for a failure, the worst entry."""
-    console = _stdout()
-    table = Table(Column("tensor", no_wrap=True), Column("shape", no_wrap=True), box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("checked", "complex step", "differences", "kinks"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("")
-    for tensor in check.tensors:
-        share = str(tensor.entries) if tensor.checked == tensor.entries else f"{tensor.checked}/{tensor.entries}"
-        table.add_row(
-            escape(tensor.name),
-            "×".join(map(str, tensor.shape)),
-            share,
-            *("–" if x is None else f"{x:.1e}" for x in (tensor.complex_step, tensor.differences)),
-            str(tensor.at_kink),
-            {"right": "[green]ok[/green]", "wrong": "[red]WRONG[/red]"}.get(tensor.verdict, tensor.verdict),
-        )
-    console.print(table)
-    for tensor in check.tensors:
-        if tensor.verdict == "wrong":
-            place = escape(f"{tensor.name}{list(tensor.worst)}")
-            console.print(f"{place}: backpropagation {tensor.analytic:.17g}, complex step {tensor.numeric:.17g}")
-    if not check.repeatable:
-        console.print("[red]a second backward pass gave other bits[/red]")
-    if check.coverage < 1:
-        console.print(
-            f"{check.coverage:.1%} of the entries were checked: above {EVERY_ENTRY_UP_TO:,}, a sample of each tensor"
-        )
-    console.print(
-        f"errors relative to the tensor's largest entry, on {check.rows} rows at float64; "
-        f"limits {COMPLEX_STEP_LIMIT:g} and {DIFFERENCES_LIMIT:g}"
-    )
-    if check.passed:
-        console.print("[green]every gradient is right[/green]")
-    else:
-        console.print("[red]a gradient is wrong[/red]" if check.wrong else "[red]a gradient could not be proven[/red]")
-
-
-def _stdout() -> Console:
-    return Console(highlight=False, soft_wrap=True)
+def stdout() -> Console:
+    """Where results are drawn."""
+    width = None if sys.stdout.isatty() else WIDE  # a file has no margin
+    return Console(highlight=False, soft_wrap=True, width=width)
 
 
 def _widths(experiment: Experiment) -> list[int]:
@@ -189,5 +156,6 @@ def _figure(name: str, value: float) -> str:
     return f"{value:.4g}" if math.isfinite(value) else str(value)
 
 
-def _count(n: int, noun: str) -> str:
+def count(n: int, noun: str) -> str:
+    """``1 row``, ``2 rows``."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

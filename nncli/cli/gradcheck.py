@@ -21,21 +21,23 @@ def gradcheck(
 
     Exit code 1 when one is wrong.
     """
-    from nncli.api import check_gradients
-    from nncli.cli.console import print_gradcheck, print_json
+    from nncli.certify import check_gradients
+    from nncli.cli.console import print_json
+    from nncli.cli.proof import print_proof, progress
     from nncli.config.loader import load_config
     from nncli.errors import RunError
     from nncli.run import Run
 
-    if str(network) == "latest" or (network / "config.yaml").exists():
-        if overrides:
-            raise RunError("a run is checked as it is", where=str(network), remedy="overrides go with a config")
-        check = check_gradients(Run.open(network))
-    else:
-        check = check_gradients(load_config(network, overrides or []))
+    with progress("gradcheck") as observe:
+        if str(network) == "latest" or (network / "config.yaml").exists():
+            if overrides:
+                raise RunError("a run is checked as it is", where=str(network), remedy="overrides go with a config")
+            proof = check_gradients(Run.open(network), observe=observe)
+        else:
+            proof = check_gradients(load_config(network, overrides or []), observe=observe)
     if json:
-        print_json(check.to_json())
+        print_json(proof.to_json())
     else:
-        print_gradcheck(check)
-    if not check.passed:
+        print_proof(proof)
+    if not proof.passed:
         raise typer.Exit(1)

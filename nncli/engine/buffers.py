@@ -16,10 +16,10 @@ Step: TypeAlias = Callable[[], None]
 class Buffers:
     """Hands out the working arrays of a binding, all of one precision unless said otherwise.
 
-    In memory, an array (..., n, d) is d stretches of n: its units lie one after the other, each with all of its rows.
-    So the column of ones beside a signal is one stretch at its end, what is before it is contiguous (on a strided
-    array, an elementwise call takes up to twice as long, and NumPy allocates buffers for it), and a sum over the units
-    of each row is a sum of vectors.
+    In memory, an array (..., n, d) is d stretches of n: its units lie one after the other, each with all of its rows
+    (and these for all copies, if there are any). So the column of ones beside a signal is one stretch at its end, what
+    is before it is contiguous (on a strided array, an elementwise call takes up to twice as long, and NumPy allocates
+    buffers for it), and a sum over the units of each row is a sum of vectors.
     """
 
     def __init__(self, dtype: DTypeLike) -> None:
@@ -44,8 +44,17 @@ class Buffers:
 
 
 def _unit_by_unit(flat: Array, shape: tuple[int, ...]) -> Array:
-    """``flat`` as an array of ``shape`` (..., n, d), whose last axis but one runs fastest in memory."""
+    """``flat`` as an array of ``shape`` (..., n, d), whose units are the slowest in memory."""
     if len(shape) < 2:
         return flat.reshape(shape)
-    *lead, n, d = shape
-    return flat.reshape(*lead, d, n).swapaxes(-1, -2)
+    *lead, d = shape
+    return np.moveaxis(flat.reshape(d, *lead), 0, -1)
+
+
+def rows_of(array: Array) -> Array:
+    """A view (rows, d) of ``array`` (..., n, d): the rows of all copies one after the other."""
+    by_units = np.moveaxis(array, -1, 0)
+    if by_units.flags.c_contiguous:
+        return by_units.reshape(len(by_units), -1).T
+    assert array.flags.c_contiguous
+    return array.reshape(-1, array.shape[-1])

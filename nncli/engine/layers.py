@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
 
 from nncli.engine.activations import Activation
-from nncli.engine.buffers import Array, Buffers, Step
+from nncli.engine.buffers import Array, Buffers, Step, rows_of
 from nncli.engine.initializers import GlorotUniform, Initializer
 from nncli.engine.parameters import Parameter
 from nncli.engine.penalties import NO_PENALTY, Penalty
@@ -25,6 +25,10 @@ from nncli.engine.penalties import NO_PENALTY, Penalty
 @dataclass(frozen=True)
 class Wires:
     """The arrays between which a layer is bound.
+
+    Leading axes, where there are any, are copies of the network side by side. ``theta`` has them too if each copy has
+    parameters of its own; without them all copies share one set, which may be real where the signals are complex
+    (forward alone: that is how a numerical derivative looks at what comes behind the place that it moves).
 
     Attributes:
         X: The input, (..., n, d_in); with one more column, of ones, for a layer that asks for it (``takes_ones``).
@@ -73,9 +77,20 @@ class Layer(ABC):
     def bind(self, wires: Wires, buffers: Buffers) -> tuple[Step, Step]:
         """Return (forward, backward) over ``wires``."""
 
+    def widened(self, units: int) -> Layer | None:
+        """This layer with ``units`` units, if its parameters are one matrix (rows, units) and no unit heeds another.
+
+        Then the units of many copies can be computed side by side, each from its own column.
+        """
+        return None
+
     @abstractmethod
     def reference(self, X: Any, tensors: Mapping[str, Any], xp: Any) -> Any:
         """Y by the formula, in the functions of ``xp``; X comes without a column of ones."""
+
+    def switches(self, X: Array) -> tuple[Array, ...]:
+        """What changes its sign where the layer goes over from one piece to another; see ``Activation.kinks``."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -120,12 +135,16 @@ class Dense(Layer):
         X, Z, dX, dZ = wires.X, wires.Y, wires.dX, wires.dY
         rows = X.shape[-1]
         lead = wires.theta.shape[:-1]
+        if not lead and X.ndim > 2:  # copies that share their parameters: one product over the rows of all
+            X, Z, dX, dZ = rows_of(X), rows_of(Z), None if dX is None else rows_of(dX), rows_of(dZ)
         W = wires.theta.reshape(*lead, rows, self.units)  # with the bias as its last row
         dW = wires.gradient.reshape(*lead, rows, self.units)
         W_without_bias = W[..., :-1, :] if self.bias else W
         # Signals lie unit by unit in memory (see Buffers), and a product is written fastest along its memory: so Z and
         # dX are computed as their transposes, Zᵀ = Wᵀ Xᵀ and dXᵀ = W dZᵀ.
         X_T, W_T, Z_T, dZ_T = (array.swapaxes(-1, -2) for array in (X, W, Z, dZ))
+        if W.dtype != X.dtype:  # of complex rows, real weights take the two parts alike, as two rows
+            X_T, Z_T = X_T.view(W.dtype), Z_T.view(W.dtype)
 
         def forward() -> None:
             np.matmul(W_T, X_T, out=Z_T)
@@ -142,6 +161,10 @@ class Dense(Layer):
             np.matmul(W_without_bias, dZ_T, out=dX_T)
 
         return forward, backward
+
+    def widened(self, units: int) -> Layer:
+        """Column c of [W; b] makes unit c."""
+        return replace(self, units=units)
 
     def reference(self, X: Any, tensors: Mapping[str, Any], xp: Any) -> Any:
         Z = xp.dot(X, tensors["weight"])
@@ -169,3 +192,7 @@ class Activate(Layer):
 
     def reference(self, X: Any, tensors: Mapping[str, Any], xp: Any) -> Any:
         return self.activation.reference(X, xp)
+
+    def switches(self, X: Array) -> tuple[Array, ...]:
+        """The distance from each kink."""
+        return tuple(X - kink for kink in self.activation.kinks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 from numpy.random import Generator
@@ -35,6 +36,16 @@ class Stage:
     def name(self) -> str:
         """What messages call it."""
         return f"{self.block}.{self.layer.kind}"
+
+
+@dataclass(frozen=True)
+class BoundStage:
+    """A stage with its arrays, and the two functions that work on them."""
+
+    stage: Stage
+    wires: Wires
+    forward: Step
+    backward: Step
 
 
 class Network:
@@ -80,16 +91,20 @@ class Network:
             if stage.layer.penalty and parameter.role == "weight"
         ]
 
+    @cached_property
+    def places(self) -> tuple[slice, ...]:
+        """Where the parameters of each stage lie in the flat vector."""
+        sizes = [sum(p.size for p in stage.layer.parameters(stage.inputs)) for stage in self.stages]
+        return tuple(slice(end - size, end) for size, end in zip(sizes, accumulate(sizes), strict=True))
+
+    def after(self, i: int) -> Network:
+        """What comes behind stage ``i``, as a network of its own; its parameters are the rest of the flat vector."""
+        rest = self.stages[i + 1 :]
+        return Network(self.stages[i].outputs, [(stage.block, stage.layer) for stage in rest], self.loss, self.link)
+
     def overwrites_input(self, i: int) -> bool:
         """Whether stage ``i`` may write its output over its input: nobody needs the input afterwards."""
         return i > 0 and self.stages[i].layer.in_place and not self.stages[i - 1].layer.keeps_output
-
-    def ones_wanted_after(self, i: int) -> bool:
-        """Whether whoever reads the output of stage ``i`` wants a column of ones beside it."""
-        for reader in range(i + 1, len(self.stages)):
-            if not self.overwrites_input(reader):
-                return self.stages[reader].layer.takes_ones
-        return False
 
     def initialize(self, rng: Generator, dtype: DTypeLike) -> Array:
         """Draw the initial parameter vector (size,)."""
@@ -101,19 +116,31 @@ class Network:
         return theta.astype(dtype)
 
     def bind(
-        self, theta: Array, gradient: Array, n: int, *, inputs: Array | None = None, input_gradient: bool = False
+        self,
+        theta: Array,
+        gradient: Array,
+        n: int,
+        *,
+        inputs: Array | None = None,
+        input_gradient: bool = False,
+        keep_signals: bool = False,
     ) -> Bound:
         """Allocate everything that a batch of ``n`` rows needs, and return the functions that run it.
 
         Args:
-            theta: The parameters (..., size); leading axes are independent copies of the network, run side by side.
+            theta: The parameters (size,).
             gradient: Where the gradient goes, of the shape of ``theta``.
             n: Rows in a batch.
             inputs: An array (..., n, inputs + 1) to read batches from, with ones in its last column; allocated
-                when not given.
+                when not given. Leading axes are copies of the network that share their parameters, run side by side
+                (laid out as ``Buffers`` does it); where it is complex and ``theta`` is real, the network can only be
+                run forward.
             input_gradient: Whether backward computes the gradient of the input, too.
+            keep_signals: Whether every signal stays readable after ``forward``; otherwise a layer that works in place
+                writes over its input.
         """
-        return Bound(self, theta, gradient, n, inputs, input_gradient)
+        overwrites = [not keep_signals and self.overwrites_input(i) for i in range(len(self.stages))]
+        return Bound(self, theta, gradient, n, inputs, input_gradient, overwrites)
 
 
 class Bound:
@@ -127,59 +154,70 @@ class Bound:
         targets: (n,) class codes or (n, k) values, as the loss wants them.
         outputs: (..., n, k), what the last layer gives.
         losses: (..., n), the loss of each row, after ``loss``.
+        output_gradient: (..., n, k), the gradient by ``outputs``, until backward has gone through the last layer.
         input_gradient: (..., n, d), after ``backward``, if it was asked for.
+        stages: Every stage as it is bound, in order.
         signals: (name, array) of the input and every layer's output, in order. A layer that works in place has
-            written over its input.
+            written over its input, unless the signals were to be kept.
     """
 
     def __init__(
-        self, network: Network, theta: Array, gradient: Array, n: int, inputs: Array | None, input_gradient: bool
+        self,
+        network: Network,
+        theta: Array,
+        gradient: Array,
+        n: int,
+        inputs: Array | None,
+        input_gradient: bool,
+        overwrites: list[bool],
     ) -> None:
-        buffers = Buffers(theta.dtype)
-        lead = theta.shape[:-1]
+        buffers = Buffers(theta.dtype if inputs is None else inputs.dtype)
+        lead = () if inputs is None else inputs.shape[:-2]
         self.network, self.theta, self.gradient, self.n = network, theta, gradient, n
-        self.inputs = np.ones((*lead, n, network.inputs + 1), theta.dtype) if inputs is None else inputs
+        self.inputs = np.ones((n, network.inputs + 1), theta.dtype) if inputs is None else inputs
         self.input_gradient = buffers.keep((*lead, n, network.inputs)) if input_gradient else None
         self.signals: list[tuple[str, Array]] = [("input", self.inputs[..., :-1])]
-        self._forward: list[Step] = []
-        self._backward: list[Step] = []
+        bound: list[BoundStage] = []
 
         signal, slope = self.inputs, self.input_gradient
-        end = 0
-        for i, stage in enumerate(network.stages):
+        for i, (stage, place) in enumerate(zip(network.stages, network.places, strict=True)):
             layer, shape = stage.layer, (*lead, n, stage.outputs)
-            start, end = end, end + sum(p.size for p in layer.parameters(stage.inputs))
-            overwrites = network.overwrites_input(i)
-            output = signal if overwrites else _signal(lead, n, stage.outputs, network.ones_wanted_after(i), buffers)
+            if overwrites[i]:
+                output = signal
+            else:
+                # whoever reads this array may want a column of ones beside it
+                reader = next((j for j in range(i + 1, len(overwrites)) if not overwrites[j]), None)
+                ones = reader is not None and network.stages[reader].layer.takes_ones
+                output = _signal(lead, n, stage.outputs, ones, buffers)
             wires = Wires(
                 X=signal if layer.takes_ones else signal[..., : stage.inputs],
                 Y=output[..., : stage.outputs],
                 dX=slope,
                 dY=slope if layer.passes_gradient and slope is not None else buffers.keep(shape),
-                theta=theta[..., start:end],
-                gradient=gradient[..., start:end],
+                theta=theta[place],
+                gradient=gradient[place],
             )
-            run, back = layer.bind(wires, buffers)
-            self._forward.append(run)
-            self._backward.insert(0, back)
+            bound.append(BoundStage(stage, wires, *layer.bind(wires, buffers)))
             self.signals.append((stage.name, wires.Y))
             signal, slope = output, wires.dY
+        self.stages = tuple(bound)
         self.outputs = self.signals[-1][1]
-        self.losses = np.zeros((*lead, n), theta.dtype)
+        self.losses = np.zeros((*lead, n), buffers.dtype)
         self.targets = (
             np.zeros(n, np.intp)
             if network.loss.targets == "codes"
             else np.zeros(self.outputs.shape[-2:], theta.real.dtype)
         )
-        # A network without layers has nowhere to send the gradient: that is refused where networks are built.
-        assert slope is not None
+        self.output_gradient = buffers.keep(self.outputs.shape) if slope is None else slope
         self._loss, self._slope_of_loss = network.loss.bind(
-            self.outputs, self.targets, self.losses, slope, 1 / n, buffers
+            self.outputs, self.targets, self.losses, self.output_gradient, 1 / n, buffers
         )
         weights, slopes = network.layout.views(theta), network.layout.views(gradient)
-        bound = [penalty.bind(weights[name], slopes[name], buffers) for name, penalty in network.penalties()]
-        self._penalties: list[Callable[[], Array]] = [value for value, _ in bound]
-        self._backward += [add for _, add in bound]
+        penalties = [penalty.bind(weights[name], slopes[name], buffers) for name, penalty in network.penalties()]
+        self._penalties: list[Callable[[], Array]] = [value for value, _ in penalties]
+        self._penalty_slopes = [add for _, add in penalties]
+        self._forward = [stage.forward for stage in bound]
+        self._backward = [stage.backward for stage in reversed(bound)]
 
     def forward(self) -> None:
         """Run the batch through every layer."""
@@ -192,14 +230,28 @@ class Bound:
         return np.add.reduce(self.losses, axis=-1) / self.n  # type: ignore[no-any-return]
 
     def penalty(self) -> Array:
-        """The sum of all penalties on the parameters, a scalar for each copy (...)."""
-        return sum((value() for value in self._penalties), start=np.zeros(self.theta.shape[:-1], self.theta.dtype))
+        """The sum of all penalties on the parameters, a scalar."""
+        return sum((value() for value in self._penalties), start=np.zeros((), self.theta.dtype))
 
     def backward(self) -> None:
         """Write the gradient of ``loss() + penalty()`` to ``gradient``, after ``loss``; twice gives the same bits."""
         self._slope_of_loss()
         for back in self._backward:
             back()
+        for add in self._penalty_slopes:
+            add()
+
+    def backward_loss(self) -> None:
+        """Write the gradient of ``loss()`` alone to ``gradient``, after ``loss``."""
+        self._slope_of_loss()
+        for back in self._backward:
+            back()
+
+    def backward_penalty(self) -> None:
+        """Write the gradient of ``penalty()`` alone to ``gradient``."""
+        self.gradient[...] = 0
+        for add in self._penalty_slopes:
+            add()
 
     def first_not_finite(self) -> str | None:
         """The first tensor, in the order of computation, that holds a NaN or an infinity."""

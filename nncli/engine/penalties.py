@@ -47,6 +47,10 @@ class Penalty:
 
         return value, add
 
+    def switches(self, W: Array) -> tuple[Array, ...]:
+        """What changes its sign where |w| has its kink; see ``Activation.kinks``."""
+        return (W,) if self.l1 else ()
+
     def reference(self, W: Any, xp: Any) -> Any:
         """R(W) by the formula, in the functions of ``xp``."""
         return self.l1 * xp.sum(xp.abs(W)) + self.l2 / 2 * xp.sum(W**2)

@@ -3,175 +3,487 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from nncli.engine.buffers import Array
+from nncli.engine.buffers import Array, Buffers, Step
+from nncli.engine.losses import Loss
+from nncli.engine.network import Network
 from nncli.engine.randomness import Purpose, stream
+from nncli.gradcheck import oracle, taylor
 from nncli.gradcheck.complex_step import complex_step
-from nncli.gradcheck.copies import Point
+from nncli.gradcheck.copies import EPSILON, INPUT, Derivatives, Point, Tick
 from nncli.gradcheck.differences import central_differences
 
-COMPLEX_STEP_LIMIT = 1e-12
-DIFFERENCES_LIMIT = 1e-7
+Term: TypeAlias = Literal["loss", "penalty", "both"]
+Method: TypeAlias = Literal["complex_step", "differences", "taylor", "oracle", "twice"]
+Verdict: TypeAlias = Literal["right", "wrong", "not proven"]
+
+METHODS: tuple[Method, ...] = ("complex_step", "differences", "taylor", "oracle", "twice")
+LIMITS: dict[Method, float] = {"complex_step": 1e-12, "differences": 1e-7, "oracle": 1e-12}
+"""The largest error, relative to the tensor's scale, that is taken for rounding."""
 FLOOR = 1e-6
-"""Errors are relative to the largest entry of the tensor's gradient, but at least to this share of the largest entry
-of the whole gradient: a tensor whose gradient cancels to rounding noise has no scale of its own."""
-EVERY_ENTRY_UP_TO = 20_000
+"""A tensor's scale is the largest entry of its gradient, but at least this share of the largest entry of the whole
+gradient: a tensor whose gradient cancels to rounding noise has no scale of its own."""
+EVERY_ENTRY_UP_TO: dict[Method, int] = {"complex_step": 1_000_000, "differences": 20_000}
 SAMPLE = 500
 """Of a network with more entries than that, this many of each tensor are checked, drawn from a seeded stream."""
+ROUNDINGS = 32
+"""How many roundings a number may have gathered: of a difference, that of the loss over its step; of the exact methods,
+which are looked at more closely where they fail, that of the loss's slopes."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What one method says of one tensor.
+
+    Attributes:
+        method: Which.
+        checked: How many entries it looked at.
+        left_out: How many of them it says nothing of, since a step crosses a kink there.
+        error: The worst error relative to the tensor's scale; None when nothing was left to compare, or when it is
+            no number.
+        wrong: Whether that is above the method's limit, or no number.
+        index: Of the entry with the worst error.
+        analytic: Backpropagation's value there.
+        numeric: The method's.
+    """
+
+    method: Method
+    checked: int
+    left_out: int
+    error: float | None
+    wrong: bool
+    index: tuple[int, ...] | None = None
+    analytic: float | None = None
+    numeric: float | None = None
 
 
 @dataclass(frozen=True)
 class TensorCheck:
-    """What was found for one tensor (or for the input).
+    """What was found for one tensor.
 
     Attributes:
-        name: Of the tensor, ``layers.0.weight``, or ``input``.
+        name: ``layers.0.weight``, or ``input``.
         shape: Its shape.
         entries: How many entries it has.
-        checked: How many of them were checked.
-        complex_step: The worst error against the complex step, relative to the tensor's scale; None when every entry
-            lay exactly at a kink, and then nothing is proven.
-        differences: The same against central differences; None when every step crossed a kink.
-        at_kink: How many entries were left out by the differences because their step crosses a kink, those that the
-            complex step left out among them.
-        worst: Index of the entry with the worst error against the complex step.
-        analytic: Backpropagation's value there.
-        numeric: The complex step's value there.
-        verdict: ``right``, ``wrong``, or ``not proven`` where every entry lay exactly at a kink.
+        scale: What errors are relative to.
+        zeros: How many entries of its gradient are exactly 0 (dead units, saturation, underflow).
+        comparisons: What each method that goes by entries found.
+        order: The order of the Taylor remainder; None where it could not be seen.
     """
 
     name: str
     shape: tuple[int, ...]
     entries: int
-    checked: int
-    complex_step: float | None
-    differences: float | None
-    at_kink: int
-    worst: tuple[int, ...]
-    analytic: float
-    numeric: float
-    verdict: Literal["right", "wrong", "not proven"]
+    scale: float
+    zeros: int
+    comparisons: tuple[Comparison, ...]
+    order: float | None
+
+    def by(self, method: Method) -> Comparison | None:
+        """What ``method`` found; None if it was not asked."""
+        return next((comparison for comparison in self.comparisons if comparison.method == method), None)
+
+    @property
+    def found_by(self) -> tuple[Method, ...]:
+        """The methods that call it wrong."""
+        slow: tuple[Method, ...] = ("taylor",) if self.order is not None and self.order < taylor.LEAST_ORDER else ()
+        return (*(comparison.method for comparison in self.comparisons if comparison.wrong), *slow)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Right only if the complex step or the oracle compared something; the other methods alone prove nothing."""
+        if self.found_by:
+            return "wrong"
+        exact = (self.by("complex_step"), self.by("oracle"))
+        return "right" if any(one is not None and one.error is not None for one in exact) else "not proven"
 
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """The check of a whole network at one point."""
+    """The check of one term of the objective at one point.
 
-    tensors: tuple[TensorCheck, ...]
+    Attributes:
+        place: Where: ``initial weights``, say.
+        term: Of which function: the loss, the penalties, or both together.
+        rows: Of the batch.
+        tensors: In the order of the network, the input first.
+        repeatable: Whether a second backward pass gave the same bits.
+        value_error: By how much the oracle's value of the function differs from the engine's, relative; None when
+            the oracle was not asked.
+    """
+
+    place: str
+    term: Term
     rows: int
+    tensors: tuple[TensorCheck, ...]
     repeatable: bool
-    """Whether a second backward pass gave the same bits."""
+    value_error: float | None
+
+    @property
+    def value_wrong(self) -> bool:
+        """Whether the forward pass computes another function than the formulas say."""
+        return self.value_error is not None and not self.value_error <= LIMITS["oracle"]
 
     @property
     def wrong(self) -> tuple[str, ...]:
-        """The tensors whose gradient is wrong."""
-        return tuple(tensor.name for tensor in self.tensors if tensor.verdict == "wrong")
+        """The tensors whose gradient is wrong, the guilty one first: backpropagation comes to it before the others."""
+        return tuple(tensor.name for tensor in reversed(self.tensors) if tensor.verdict == "wrong")
+
+    @property
+    def found_by(self) -> frozenset[Method]:
+        """The methods that found something wrong."""
+        found: set[Method] = {method for tensor in self.tensors for method in tensor.found_by}
+        if not self.repeatable:
+            found.add("twice")
+        if self.value_wrong:
+            found.add("oracle")
+        return frozenset(found)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of the whole."""
+        if self.found_by:
+            return "wrong"
+        return "right" if all(tensor.verdict == "right" for tensor in self.tensors) else "not proven"
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything."""
+        return {
+            "place": self.place,
+            "term": self.term,
+            "rows": self.rows,
+            "verdict": self.verdict,
+            "wrong": self.wrong,
+            "found_by": [method for method in METHODS if method in self.found_by],
+            "repeatable": self.repeatable,
+            "value_error": self.value_error,
+            "tensors": [
+                {**asdict(tensor), "verdict": tensor.verdict, "found_by": tensor.found_by} for tensor in self.tensors
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Checks of one network, at one point or at several."""
+
+    checks: tuple[GradientCheck, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Right if nothing was found wrong, and every tensor right at one place at least.
+
+        At some places a tensor may lie on a kink with all of its entries, and then nothing is proven there.
+        """
+        if self.found_by:
+            return "wrong"
+        tensors = [(check.term, tensor) for check in self.checks for tensor in check.tensors]
+        right = {(term, tensor.name) for term, tensor in tensors if tensor.verdict == "right"}
+        return "right" if all((term, tensor.name) in right for term, tensor in tensors) else "not proven"
 
     @property
     def passed(self) -> bool:
-        """Whether every tensor was found right."""
-        return self.repeatable and all(tensor.verdict == "right" for tensor in self.tensors)
+        """Whether every gradient was found right."""
+        return self.verdict == "right"
 
     @property
-    def coverage(self) -> float:
-        """The share of all entries that was checked."""
-        return sum(t.checked for t in self.tensors) / sum(t.entries for t in self.tensors)
+    def wrong(self) -> tuple[str, ...]:
+        """The tensors that are wrong anywhere, those of the first failing check first, the guilty one at the head."""
+        return tuple(dict.fromkeys(name for check in self.checks for name in check.wrong))
+
+    @property
+    def found_by(self) -> tuple[Method, ...]:
+        """The methods that found something wrong."""
+        return tuple(method for method in METHODS if any(method in check.found_by for check in self.checks))
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether every second backward pass gave the same bits."""
+        return all(check.repeatable for check in self.checks)
+
+    def coverage(self, method: Method) -> float | None:
+        """The share of all entries that ``method`` looked at; None if it was not asked."""
+        pairs = [(tensor, tensor.by(method)) for check in self.checks for tensor in check.tensors]
+        asked = [(tensor.entries, found.checked) for tensor, found in pairs if found is not None]
+        return sum(checked for _, checked in asked) / sum(entries for entries, _ in asked) if asked else None
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, for ``--json`` and gradcheck.json; an error that is no number becomes null."""
-        limits = {"complex_step": COMPLEX_STEP_LIMIT, "differences": DIFFERENCES_LIMIT, "floor": FLOOR}
-        head = {"passed": self.passed, "repeatable": self.repeatable, "rows": self.rows, "coverage": self.coverage}
-        return {**head, "limits": limits, "tensors": [_finite(asdict(tensor)) for tensor in self.tensors]}
+        """Everything, for ``--json`` and gradcheck.json; a figure that is no number becomes null."""
+        methods: tuple[Method, ...] = ("complex_step", "differences", "oracle")
+        content = {
+            "passed": self.passed,
+            "wrong": self.wrong,
+            "limits": {str(method): limit for method, limit in LIMITS.items()}
+            | {"taylor_order": taylor.LEAST_ORDER, "floor": FLOOR},
+            "coverage": dict(zip(methods, map(self.coverage, methods), strict=True)),
+            "checks": [check.to_json() for check in self.checks],
+        }
+        return {key: _strict(value) for key, value in content.items()}
 
 
-def check_gradients(point: Point, *, seed: int = 0) -> GradientCheck:
-    """Check dC/dθ and dC/dX of the network at ``point``: loss and penalties together, at float64."""
+@dataclass(frozen=True)
+class _Target:
+    """A tensor to check: where it lies in a stage's slice of the parameters, or the input."""
+
+    name: str
+    shape: tuple[int, ...]
+    stage: int
+    start: int
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+
+def check_point(
+    point: Point, *, place: str = "", seed: int = 0, tick: Tick = lambda done: None, oracle_too: bool | None = None
+) -> Proof:
+    """Check the gradients by every parameter and by the input, of the loss, the penalties, and both, at float64.
+
+    Args:
+        point: Where.
+        place: What to call that.
+        seed: Of the directions, and of the sample of a large network.
+        tick: Is told of entries that are done; ``work`` says how many there will be.
+        oracle_too: Whether to ask autograd; by default, if it is installed.
+    """
     network = point.network
-    gradient = np.zeros_like(point.theta)
-    batch = network.bind(point.theta, gradient, len(point.inputs), input_gradient=True)
-    batch.inputs[...] = point.inputs
-    batch.targets[...] = point.targets
+    oracle_too = oracle.installed() if oracle_too is None else oracle_too
     with np.errstate(all="ignore"):  # overflow inside of exp is part of the formulas; a NaN shows as a failure
-        batch.forward()
-        batch.loss()
-        batch.backward()
-        once = gradient.copy()
-        batch.backward()
-        input_gradient = batch.input_gradient
-        assert input_gradient is not None
-        everything = gradient.size + input_gradient.size <= EVERY_ENTRY_UP_TO
-        floor = FLOOR * float(np.abs(gradient).max(initial=0))
+        gradients, by_input, repeatable, values = _backpropagate(point)
+        answer = oracle.ask(point) if oracle_too else None
         rng = stream(seed, Purpose.GRADCHECK)
-
-        def sample(size: int) -> Array:
-            some = everything or size <= SAMPLE
-            return np.arange(size) if some else np.sort(rng.choice(size, SAMPLE, replace=False))
-
-        tensors = []
-        for name, parameter in network.layout.items():
-            where = network.layout.where(name)
-            entries = sample(parameter.size)
-            tensors.append(
-                _compare(name, parameter.shape, gradient[where], entries, point, "theta", where.start + entries, floor)
+        moving = point.bind(keep_signals=True)
+        views = {"input": moving.inputs[..., :-1], **network.layout.views(moving.theta)}
+        tensors: dict[Term, list[TensorCheck]] = {term: [] for term in gradients}
+        for target, found in _derivatives(point, seed, tick):
+            is_input = target.stage == INPUT
+            where = slice(0) if is_input else network.layout.where(target.name)
+            direction = rng.standard_normal(target.shape)
+            terms = [term for term in gradients if not (is_input and term == "penalty")]
+            g = {term: by_input[term] if is_input else gradients[term][where].reshape(target.shape) for term in terms}
+            slopes = {str(term): float((g[term] * direction).sum()) for term in terms}
+            orders = taylor.observed_orders(moving, views[target.name], direction, slopes, point.rounding)
+            for term in terms:
+                least = FLOOR * float(np.abs(gradients[term]).max(initial=0))
+                numeric = {method: _of_term(method, derivatives, term) for method, derivatives in found.items()}
+                if answer is not None:
+                    exact = answer.inputs[term] if is_input else answer.theta[term][where]
+                    numeric["oracle"] = _everywhere(exact, found["complex_step"])
+                found_here = _compare(target, g[term], numeric, least, orders[term])
+                if any(comparison.wrong for comparison in found_here.comparisons):
+                    blurred = _blurred(point, target, numeric)
+                    found_here = _compare(target, g[term], blurred, least, orders[term])
+                tensors[term].append(found_here)
+        least = ROUNDINGS * point.rounding / LIMITS["oracle"]
+        size = {term: max(abs(value), least) or 1.0 for term, value in values.items()}
+        checks = [
+            GradientCheck(
+                place,
+                term,
+                len(point.inputs),
+                tuple(tensors[term]),
+                repeatable,
+                None if answer is None else abs(answer.value[term] - values[term]) / size[term],
             )
-        # in the array of inputs, a row has one entry more than in its gradient: the one that carries the bias
-        entries = sample(input_gradient.size)
-        row, column = np.divmod(entries, network.inputs)
-        places = row * (network.inputs + 1) + column
-        shape = input_gradient.shape
-        tensors.append(_compare("input", shape, input_gradient.reshape(-1), entries, point, "inputs", places, floor))
-    return GradientCheck(tuple(tensors), len(point.inputs), bool(np.array_equal(once, gradient)))
+            for term in gradients
+        ]
+    return Proof(tuple(checks))
+
+
+def work(point: Point) -> int:
+    """How many entries the methods will look at."""
+    return sum(min(_size(point), most) for most in EVERY_ENTRY_UP_TO.values())
+
+
+def _backpropagate(point: Point) -> tuple[dict[Term, Array], dict[Term, Array], bool, dict[Term, float]]:
+    """Return (gradient by the parameters, by the input, whether it repeats, value), by term."""
+    batch = point.bind(input_gradient=True)
+    assert batch.input_gradient is not None
+    batch.forward()
+    loss, penalty = float(batch.loss()), float(batch.penalty())
+    batch.backward()
+    once = batch.gradient.copy(), batch.input_gradient.copy()
+    # what is judged is the second pass: one that adds to what it finds would be right the first time
+    batch.backward()
+    repeatable = all(
+        np.array_equal(a, b, equal_nan=True) for a, b in zip(once, (batch.gradient, batch.input_gradient), strict=True)
+    )
+    passes: dict[Term, Callable[[], None]] = {"both": lambda: None}
+    if point.network.penalties():
+        passes |= {"loss": batch.backward_loss, "penalty": batch.backward_penalty}
+    gradients: dict[Term, Array] = {}
+    by_input: dict[Term, Array] = {}
+    for term, go in passes.items():
+        go()
+        gradients[term], by_input[term] = batch.gradient.copy(), batch.input_gradient.copy()
+    return gradients, by_input, repeatable, {"both": loss + penalty, "loss": loss, "penalty": penalty}
+
+
+def _derivatives(point: Point, seed: int, tick: Tick) -> Iterator[tuple[_Target, dict[Method, Derivatives]]]:
+    """Every tensor, with what the numerical methods say of its entries."""
+    rng = stream(seed, Purpose.GRADCHECK, 1)
+    methods: dict[Method, Any] = {"complex_step": complex_step, "differences": central_differences}
+    everything = {method: _size(point) <= EVERY_ENTRY_UP_TO[method] for method in methods}
+    for targets in _targets(point):
+        found: dict[Method, list[Derivatives]] = {}
+        for method, differentiate in methods.items():
+            some = [
+                np.arange(t.size)
+                if everything[method] or t.size <= SAMPLE
+                else np.sort(rng.choice(t.size, SAMPLE, replace=False))
+                for t in targets
+            ]
+            moved = np.concatenate([target.start + entries for target, entries in zip(targets, some, strict=True)])
+            whole = differentiate(point, targets[0].stage, moved, tick)
+            ends = np.cumsum([0, *map(len, some)])
+            found[method] = [
+                _piece(whole, slice(start, end), entries)
+                for (start, end), entries in zip(pairwise(ends), some, strict=True)
+            ]
+        for i, target in enumerate(targets):
+            yield target, {method: pieces[i] for method, pieces in found.items()}
+
+
+def _targets(point: Point) -> Iterator[list[_Target]]:
+    """The tensors of each stage that has any; the input first."""
+    yield [_Target("input", point.inputs[:, :-1].shape, INPUT, 0)]
+    for i, stage in enumerate(point.network.stages):
+        parameters = stage.layer.parameters(stage.inputs)
+        starts = np.cumsum([0, *(parameter.size for parameter in parameters)])
+        targets = [
+            _Target(f"{stage.block}.{parameter.name}", parameter.shape, i, int(start))
+            for parameter, start in zip(parameters, starts, strict=False)
+        ]
+        if targets:
+            yield targets
+
+
+def _size(point: Point) -> int:
+    return int(point.theta.size + point.inputs[:, :-1].size)
+
+
+def _piece(whole: Derivatives, here: slice, entries: Array) -> Derivatives:
+    rounding = whole.rounding if isinstance(whole.rounding, float) else whole.rounding[here]
+    return Derivatives(entries, whole.loss[here], whole.penalty[here], whole.left_out[here], rounding)
+
+
+@dataclass(frozen=True)
+class _Numeric:
+    """What a method says of one term: entries, values, which to leave out, what its rounding explains."""
+
+    entries: Array
+    values: Array
+    left_out: Array
+    rounding: Array | float
+
+
+def _of_term(method: Method, derivatives: Derivatives, term: Term) -> _Numeric:
+    parts = {"loss": derivatives.loss, "penalty": derivatives.penalty, "both": derivatives.loss + derivatives.penalty}
+    return _Numeric(derivatives.entries, parts[term], derivatives.left_out, derivatives.rounding)
+
+
+def _everywhere(exact: Array, complex_step: Derivatives) -> _Numeric:
+    """The oracle's gradient; left out is what the complex step found to lie on a kink, where each takes its side."""
+    left_out = np.zeros(exact.size, bool)
+    left_out[complex_step.entries[complex_step.left_out]] = True
+    return _Numeric(np.arange(exact.size), exact.reshape(-1), left_out, 0.0)
+
+
+def _blurred(point: Point, target: _Target, numeric: dict[Method, _Numeric]) -> dict[Method, _Numeric]:
+    """The same, but for the exact methods with what the rounding of the loss's slopes can do to them.
+
+    Where a network is sure of its row, the slope of its loss is the small difference p − 1, known to the last bit of 1;
+    how far that bit reaches is the gradient of the outputs themselves, taken by the complex step.
+    """
+    n, k = len(point.inputs), point.network.outputs
+    layers = [(stage.block, stage.layer) for stage in point.network.stages]
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], (n, k))
+    bare = Point(Network(point.network.inputs, layers, OutputSum()), point.theta, point.inputs, signs)
+    entries = target.start + numeric["complex_step"].entries
+    reach = np.abs(complex_step(bare, target.stage, entries, _nobody).loss).max(initial=0)
+    methods: tuple[Method, ...] = ("complex_step", "oracle")
+    return {
+        m: replace(found, rounding=EPSILON * float(reach)) if m in methods else found for m, found in numeric.items()
+    }
+
+
+@dataclass(frozen=True)
+class OutputSum(Loss):
+    """The sum of the outputs, each with a sign."""
+
+    name = "output_sum"
+    formula = "L_i = Σ_j y_ij·p_ij"
+    targets = "values"
+
+    def bind(self, P: Array, Y: Array, L: Array, D: Array, scale: float, buffers: Buffers) -> tuple[Step, Step]:
+        """See ``Loss``."""
+        S = buffers.scratch(P.shape)
+
+        def forward() -> None:
+            np.multiply(P, Y, out=S)
+            np.add.reduce(S, axis=-1, out=L)
+
+        def backward() -> None:
+            np.multiply(Y, scale, out=D)
+
+        return forward, backward
+
+    def reference(self, P: Any, Y: Any, xp: Any) -> Any:
+        """See ``Loss``."""
+        return xp.sum(P * Y, axis=-1)
+
+
+def _nobody(done: int) -> None:
+    """Is told of work that nobody waits for."""
 
 
 def _compare(
-    name: str,
-    shape: tuple[int, ...],
-    gradient: Array,
-    entries: Array,
-    point: Point,
-    of: str,
-    places: Array,
-    floor: float,
+    target: _Target, gradient: Array, numeric: dict[Method, _Numeric], least: float, order: float | None
 ) -> TensorCheck:
-    """Compare ``gradient[entries]`` with the derivatives by ``places`` of what is moved."""
-    analytic = gradient[entries]
-    exact, at_kink = complex_step(point, of, places)
-    approximate, crossed = central_differences(point, of, places)
-    scale = max(float(np.abs(gradient).max()), float(np.abs(exact).max()), floor)
-    error = np.where(at_kink, 0, np.abs(analytic - exact))
-    worst = int(np.argmax(np.where(np.isnan(error), np.inf, error)))
-    by_complex_step = None if at_kink.all() else _relative(float(error[worst]), scale)
-    crossed |= at_kink
-    differences = np.abs(analytic - approximate)[~crossed]
-    by_differences = _relative(float(differences.max()), scale) if differences.size else None
-    # written so that a NaN, which compares as false, is wrong
-    agrees = (by_complex_step is None or by_complex_step <= COMPLEX_STEP_LIMIT) and (
-        by_differences is None or by_differences <= DIFFERENCES_LIMIT
-    )
-    return TensorCheck(
-        name=name,
-        shape=shape,
-        entries=gradient.size,
-        checked=len(entries),
-        complex_step=by_complex_step,
-        differences=by_differences,
-        at_kink=int(crossed.sum()),
-        worst=tuple(int(i) for i in np.unravel_index(int(entries[worst]), shape)),
-        analytic=float(analytic[worst]),
-        numeric=float(exact[worst]),
-        verdict="wrong" if not agrees else "not proven" if by_complex_step is None else "right",
-    )
+    flat = gradient.reshape(-1)
+    exact = numeric["complex_step"].values
+    scale = max(float(np.abs(flat).max(initial=0)), float(np.abs(exact).max(initial=0)), least)
+    comparisons = []
+    for method, found in numeric.items():
+        kept = ~found.left_out
+        error = np.abs(flat[found.entries] - found.values)
+        # what rounding can make of a number is not held against it, and the error is relative to that much more
+        blur = ROUNDINGS * np.broadcast_to(found.rounding, error.shape) / LIMITS[method]
+        relative = np.where(error == 0, 0.0, error / np.maximum(scale, blur))
+        relative[np.isnan(relative)] = np.inf
+        relative[~kept] = -1
+        checked, left_out = len(found.entries), int(found.left_out.sum())
+        if not kept.any():
+            comparisons.append(Comparison(method, checked, left_out, None, wrong=False))
+            continue
+        worst = int(relative.argmax())
+        comparisons.append(
+            Comparison(
+                method,
+                checked,
+                left_out,
+                float(relative[worst]),
+                bool(relative[worst] > LIMITS[method]),
+                tuple(int(i) for i in np.unravel_index(int(found.entries[worst]), target.shape)),
+                float(flat[found.entries[worst]]),
+                float(found.values[worst]),
+            )
+        )
+    zeros = int(flat.size - np.count_nonzero(flat))
+    return TensorCheck(target.name, target.shape, flat.size, scale, zeros, tuple(comparisons), order)
 
 
-def _finite(fields: dict[str, Any]) -> dict[str, Any]:
-    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in fields.items()}
-
-
-def _relative(error: float, scale: float) -> float:
-    if error == 0:
-        return 0.0
-    return error / scale if scale > 0 else math.inf
+def _strict(value: Any) -> Any:
+    """``value`` as strict JSON has it: a number that is none becomes null."""
+    if isinstance(value, dict):
+        return {key: _strict(one) for key, one in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [_strict(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

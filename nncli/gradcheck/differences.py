@@ -1,7 +1,12 @@
-"""Central differences with one Richardson extrapolation: D = (4·D(h/2) − D(h))/3, with an error of O(h⁴).
+"""Central differences, extrapolated: D(h) = (f(x+h) − f(x−h))/2h for a sequence of steps, and from them its limit.
 
-They need nothing but values of the function, and so they would notice if the complex step itself were fooled. Across a
-kink they say nothing: such entries are found by comparing which units are active at ±h, and left out.
+The steps shrink by a factor of 8. Richardson's extrapolation takes one power of h² after the other out of the error;
+Ridders (1982) orders that into a table and takes, for each entry of its own, the place in it whose neighbours agree
+best: large steps suffer from truncation, small ones from rounding, and which is best differs from entry to entry.
+
+They need nothing but values of the function, from end to end, and so they would notice if the complex step itself were
+fooled. Across a kink they say nothing: steps whose ends have a unit on another side of its kink than the middle are not
+used, and an entry for which too few are left is left out.
 """
 
 from __future__ import annotations
@@ -9,29 +14,54 @@ from __future__ import annotations
 import numpy as np
 
 from nncli.engine.buffers import Array
-from nncli.gradcheck.copies import Copies, Point, switched
+from nncli.gradcheck.copies import Copies, Derivatives, Moved, Point, Tick, penalty_of
 
-STEP = 1e-4
-"""Balances the truncation, about h⁴ = 1e-16, with rounding, about eps/h = 2e-12; times max(1, |x|)."""
+LARGEST = 2e-2
+"""The first step, times max(1, |x|)."""
+SHRINK = 8
+STEPS = 6
+"""The last one is 6e-7 then, for an entry whose effect is steep."""
 
 
-def central_differences(point: Point, of: str, entries: Array) -> tuple[Array, Array]:
-    """Return (derivative (m,), crossed (m,)): where ``crossed``, the steps straddle a kink and mean nothing."""
-    copies = Copies(point, of, len(entries), np.float64)
-    derivatives, crossings = [], []
-    for chunk in copies.chunks(entries):
-        x = copies.base[chunk]
-        h = STEP * np.maximum(1, np.abs(x))
-        crossed = np.zeros(len(chunk), bool)
-        if of == "theta" and any(penalty.l1 for _, penalty in point.network.penalties()):
-            crossed |= np.abs(x) <= h  # |w| itself has its kink there
-        quotients = []
-        for step in (h, h / 2):
-            above = copies.objective(chunk, step)
-            active = copies.active_sets(len(chunk))
-            below = copies.objective(chunk, -step)
-            crossed |= switched(active, copies.active_sets(len(chunk)), len(chunk))
-            quotients.append((above - below) / ((x + step) - (x - step)))
-        derivatives.append((4 * quotients[1] - quotients[0]) / 3)
-        crossings.append(crossed)
-    return np.concatenate(derivatives), np.concatenate(crossings)
+def central_differences(point: Point, stage: int, entries: Array, tick: Tick) -> Derivatives:
+    """The derivatives by ``entries`` (m,) of a stage's parameters, or of the input."""
+    copies = Copies(point, stage, entries, np.float64)
+
+    def moved(chunk: Array, shift: complex | Array) -> tuple[Array, Array]:
+        return copies.losses(chunk, shift), copies.crossed(len(chunk))
+
+    loss, penalty, step = np.zeros((3, len(entries)))
+    left_out = np.zeros(len(entries), bool)
+    done = 0
+    for chunk in copies.chunks():
+        here = slice(done, done := done + len(chunk))
+        loss[here], step[here], left_out[here] = _extrapolate(moved, chunk, copies.base[chunk])
+        tick(len(chunk))
+    of_penalty = penalty_of(point, stage)
+    if of_penalty is not None:
+        penalty, _, crossed = _extrapolate(of_penalty, entries, copies.base[entries])
+        left_out |= crossed
+    rounding = point.rounding / np.where(left_out, 1, step)
+    return Derivatives(entries, loss, penalty, left_out, rounding)
+
+
+def _extrapolate(moved: Moved, entries: Array, x: Array) -> tuple[Array, Array, Array]:
+    """Return (derivative, smallest step that it stands on, whether too few steps were left), all (m,)."""
+    m = len(entries)
+    _, resting = moved(entries, np.zeros(m))
+    best, chosen, error = np.zeros(m), np.ones(m), np.full(m, np.inf)
+    above: list[Array] = []  # the row of the table for the step before, NaN where a step crossed a kink
+    for k in range(STEPS):
+        h = LARGEST / SHRINK**k * np.maximum(1, np.abs(x))
+        (right, side_right), (left, side_left) = moved(entries, h), moved(entries, -h)
+        quotient = (right - left) / ((x + h) - (x - h))
+        quotient[(side_right != resting) | (side_left != resting)] = np.nan
+        row = [quotient]
+        for order, before in enumerate(above, start=1):
+            weight = SHRINK ** (2 * order)
+            row.append((weight * row[-1] - before) / (weight - 1))
+            disagreement = np.fmax(np.abs(row[-1] - row[-2]), np.abs(row[-1] - before))
+            better = disagreement < error  # a NaN never is
+            best[better], chosen[better], error[better] = row[-1][better], h[better], disagreement[better]
+        above = row
+    return best, chosen, ~np.isfinite(error)

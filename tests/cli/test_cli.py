@@ -69,7 +69,13 @@ def test_shipped_config_trains_evaluates_and_passes_gradcheck(home: Path, name: 
     assert checked.returncode == 0, checked.stdout + checked.stderr
     report = json.loads(checked.stdout)
     assert report["passed"]
-    assert all(tensor["complex_step"] <= 1e-12 for tensor in report["tensors"])
+    by_complex_step = [c for check in report["checks"] for t in check["tensors"] for c in t["comparisons"][:1]]
+    assert {comparison["method"] for comparison in by_complex_step} == {"complex_step"}
+    assert all(comparison["error"] <= 1e-12 for comparison in by_complex_step)
+    assert [check["place"] for check in report["checks"]][:: len(report["checks"]) // 2] == [
+        "initial weights",
+        "after 5 steps",
+    ]
 
 
 def test_training_talks_to_stderr_and_its_result_goes_to_stdout(home: Path) -> None:

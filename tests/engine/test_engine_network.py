@@ -7,6 +7,7 @@ import pytest
 from networks import network, point
 
 from nncli.engine.activations import Identity, Relu, Softmax, Tanh
+from nncli.engine.buffers import Buffers
 from nncli.engine.inference import BATCH, Inference
 from nncli.engine.layers import Activate, Dense
 from nncli.engine.losses import CrossEntropy, MeanSquaredError
@@ -49,20 +50,52 @@ def test_backward_twice_gives_the_same_bits() -> None:
     np.testing.assert_array_equal(once, gradient)
 
 
-def test_copies_side_by_side_are_the_networks_one_by_one() -> None:
+def test_copies_side_by_side_are_the_network_on_one_batch_after_the_other() -> None:
     net = network(Relu(), Softmax(), CrossEntropy(), fuse=True, penalty=Penalty(l2=0.1))
     at = point(net)
-    thetas = np.stack([point(net, seed=s).theta for s in (1, 2, 3)])
-    gradients = np.zeros_like(thetas)
-    batch = net.bind(thetas, gradients, len(at.inputs))
-    batch.inputs[...] = at.inputs
-    batch.targets[...] = at.targets
-    batch.forward()
-    losses = batch.loss()
-    batch.backward()
+    batches = Buffers(float).keep((3, *at.inputs.shape))
+    batches[...] = [point(net, seed=s).inputs for s in (1, 2, 3)]
+    gradient = np.zeros_like(at.theta)
+    together = net.bind(at.theta, gradient, len(at.inputs), inputs=batches)
+    together.targets[...] = at.targets
+    together.forward()
+    losses = together.loss()
     assert losses.shape == (3,)
-    for theta, gradient in zip(thetas, gradients, strict=True):
-        np.testing.assert_allclose(gradient, gradient_of(net, theta, at.inputs, at.targets), rtol=1e-12, atol=1e-15)
+    for inputs, loss in zip(batches, losses, strict=True):
+        alone = net.bind(at.theta, gradient, len(at.inputs))
+        alone.inputs[...] = inputs
+        alone.targets[...] = at.targets
+        alone.forward()
+        np.testing.assert_allclose(loss, alone.loss(), rtol=1e-14)
+
+
+def test_signals_that_are_kept_are_those_that_are_written_over_and_give_the_same_bits() -> None:
+    net = network(Relu(), Softmax(), CrossEntropy(), fuse=True)
+    at = point(net)
+    kept, lean = at.bind(keep_signals=True), at.bind()
+    for batch in (kept, lean):
+        batch.forward()
+        batch.loss()
+        batch.backward()
+    np.testing.assert_array_equal(kept.gradient, lean.gradient)
+    sums, values = kept.signals[1][1], kept.signals[2][1]
+    assert (sums < 0).any()
+    np.testing.assert_array_equal(values, np.maximum(sums, 0))
+    assert np.shares_memory(lean.signals[1][1], lean.signals[2][1])
+
+
+def test_the_gradients_of_loss_and_penalty_add_up_to_that_of_both() -> None:
+    net = network(Relu(), Softmax(), CrossEntropy(), fuse=True, penalty=Penalty(0.1, 0.1))
+    batch = point(net).bind()
+    batch.forward()
+    batch.loss()
+    batch.backward()
+    both = batch.gradient.copy()
+    batch.backward_loss()
+    of_loss = batch.gradient.copy()
+    batch.backward_penalty()
+    np.testing.assert_allclose(of_loss + batch.gradient, both, rtol=1e-14, atol=1e-16)
+    assert not net.layout.views(batch.gradient)["layers.1.bias"].any()
 
 
 def test_float32_gradient_is_the_float64_one_up_to_rounding() -> None:

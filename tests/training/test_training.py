@@ -280,7 +280,7 @@ def test_a_training_on_wrong_gradients_does_not_begin(monkeypatch: pytest.Monkey
 
     assert nncli.train(config("training.epochs=0"), gradcheck=True).read_json("gradcheck.json")["passed"]
     monkeypatch.setattr("nncli.engine.activations.Tanh.bind", faulty)
-    with pytest.raises(GradientError, match=r"the gradient of layers\.0\.weight, layers\.0\.bias, input is wrong"):
+    with pytest.raises(GradientError, match=r"the gradient of layers\.0\.bias, layers\.0\.weight, input is wrong"):
         nncli.train(config(), gradcheck=True)
     run = Run.open("latest")
     assert summary(run)["status"] == "failed"

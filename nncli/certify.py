@@ -1,0 +1,98 @@
+"""The certificate of a network that somebody wants to train, or has trained: its gradients at several places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.random import Generator
+
+from nncli.builder import Experiment, build
+from nncli.config.schema import Config
+from nncli.engine.buffers import Array
+from nncli.engine.randomness import Purpose, stream
+from nncli.evaluation import load_run
+from nncli.gradcheck.check import Proof, check_point, work
+from nncli.gradcheck.copies import Point
+from nncli.run import Run
+from nncli.training.events import Ended
+from nncli.training.trainer import Trainer
+
+ROWS = 8
+"""Rows of real data in a batch: every row is one more chance of a kink, and none of new evidence."""
+STEPS = 5
+"""How many updates lie between the initial weights and the second place."""
+BESIDE = 1e-3
+"""How far from the initial weights they are checked: the deviation of what is added to each. Biases start at exactly 0,
+and behind a dead unit so do sums: at the kink of relu, where there is no gradient to prove."""
+
+
+def check_gradients(what: Experiment | Config | Run, *, observe: Callable[[float], None] = lambda share: None) -> Proof:
+    """Prove the gradients of a network at float64, on rows of its own data, one at a time and several together.
+
+    Args:
+        what: An experiment or a config, checked beside its initial weights and after a few steps; a run, checked at
+            its trained weights, too.
+        observe: Is told, again and again, which share of the work is done.
+
+    Raises:
+        NncliError: The config, the data or the run cannot be used.
+    """
+    trained = None
+    if isinstance(what, Run):
+        loaded = load_run(what)
+        what, trained = loaded.config, loaded.theta.astype(np.float64)
+    experiment = build(what) if isinstance(what, Config) else what
+    seed = experiment.config.seed
+    points = [
+        (place, point)
+        for place, theta in _places(experiment, trained)
+        for point in _points(experiment, theta, stream(seed, Purpose.GRADCHECK))
+    ]
+    total, done = sum(work(point) for _, point in points), 0
+
+    def tick(entries: int) -> None:
+        nonlocal done
+        done += entries
+        observe(min(1.0, done / total))
+
+    proofs = [check_point(point, place=place, seed=seed, tick=tick) for place, point in points]
+    return Proof(tuple(check for proof in proofs for check in proof.checks))
+
+
+def _places(experiment: Experiment, trained: Array | None) -> Iterator[tuple[str, Array]]:
+    """Where to check: a name, and parameters (size,)."""
+    seed = experiment.config.seed
+    beside = BESIDE * stream(seed, Purpose.GRADCHECK, 0).standard_normal(experiment.network.layout.size)
+    yield "initial weights", experiment.network.initialize(stream(seed, Purpose.WEIGHTS), np.float64) + beside
+    moved = _after_steps(experiment)
+    if moved is not None:
+        yield f"after {STEPS} steps", moved
+    if trained is not None:
+        yield "trained weights", trained
+
+
+def _after_steps(experiment: Experiment) -> Array | None:
+    """The parameters after the first steps of the training itself; None when it has none, or diverges in them."""
+    trainer = Trainer(experiment)
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked >= STEPS
+
+    with np.errstate(all="ignore"):  # as Trainer asks for
+        ends = [event for event in trainer.run(stop) if isinstance(event, Ended)]
+    moved = ends[-1].step > 0 and ends[-1].status != "diverged"
+    return trainer.theta.astype(np.float64) if moved else None
+
+
+def _points(experiment: Experiment, theta: Array, draw: Generator) -> Iterator[Point]:
+    """Batches of several rows, and of one."""
+    rows = experiment.train
+    chosen = draw.permutation(len(rows.inputs))[:ROWS]
+    for some in [chosen, chosen[:1]] if len(chosen) > 1 else [chosen]:
+        targets = rows.targets[some]
+        targets = targets.astype(np.float64) if targets.dtype.kind == "f" else targets
+        yield Point(experiment.network, theta, rows.inputs[some].astype(np.float64), targets)
