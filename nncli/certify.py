@@ -7,13 +7,17 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.random import Generator
 
-from nncli.builder import Experiment, build
+from nncli.builder import Experiment, Rows, build
 from nncli.config.schema import Config
 from nncli.engine.buffers import Array
+from nncli.engine.network import Network
 from nncli.engine.randomness import Purpose, stream
+from nncli.errors import NncliError
 from nncli.evaluation import load_run
+from nncli.gradcheck import faults
 from nncli.gradcheck.check import Proof, check_point, work
 from nncli.gradcheck.copies import Point
+from nncli.gradcheck.health import look
 from nncli.run import Run
 from nncli.training.events import Ended
 from nncli.training.trainer import Trainer
@@ -27,16 +31,22 @@ BESIDE = 1e-3
 and behind a dead unit so do sums: at the kink of relu, where there is no gradient to prove."""
 
 
-def check_gradients(what: Experiment | Config | Run, *, observe: Callable[[float], None] = lambda share: None) -> Proof:
+def check_gradients(
+    what: Experiment | Config | Run,
+    *,
+    fault: str | None = None,
+    observe: Callable[[float], None] = lambda share: None,
+) -> Proof:
     """Prove the gradients of a network at float64, on rows of its own data, one at a time and several together.
 
     Args:
         what: An experiment or a config, checked beside its initial weights and after a few steps; a run, checked at
             its trained weights, too.
+        fault: The name of a fault to plant into the backward pass first; see ``gradcheck.faults``.
         observe: Is told, again and again, which share of the work is done.
 
     Raises:
-        NncliError: The config, the data or the run cannot be used.
+        NncliError: The config, the data or the run cannot be used, or there is no place for the fault.
     """
     trained = None
     if isinstance(what, Run):
@@ -44,20 +54,31 @@ def check_gradients(what: Experiment | Config | Run, *, observe: Callable[[float
         what, trained = loaded.config, loaded.theta.astype(np.float64)
     experiment = build(what) if isinstance(what, Config) else what
     seed = experiment.config.seed
-    points = [
-        (place, point)
+    network = experiment.network if fault is None else _planted(fault, experiment.network)
+    places = [
+        (place, list(_points(network, theta, experiment.train, stream(seed, Purpose.GRADCHECK))))
         for place, theta in _places(experiment, trained)
-        for point in _points(experiment, theta, stream(seed, Purpose.GRADCHECK))
     ]
-    total, done = sum(work(point) for _, point in points), 0
+    total, done = sum(work(point) for _, points in places for point in points), 0
 
     def tick(entries: int) -> None:
         nonlocal done
         done += entries
         observe(min(1.0, done / total))
 
-    proofs = [check_point(point, place=place, seed=seed, tick=tick) for place, point in points]
-    return Proof(tuple(check for proof in proofs for check in proof.checks))
+    proofs = [check_point(point, place=place, seed=seed, tick=tick) for place, points in places for point in points]
+    single = experiment.config.training.precision == "float32"
+    health = tuple(look(points[0], place, single=single) for place, points in places)
+    return Proof(tuple(check for proof in proofs for check in proof.checks), health, fault)
+
+
+def _planted(fault: str, network: Network) -> Network:
+    planted = faults.registry[fault]().plant(network)
+    if planted is None:
+        fitting = [record.name for record in faults.registry if record().plant(network) is not None]
+        message = f"{fault} needs {faults.registry[fault].sits_in}, which this network does not have"
+        raise NncliError(message, where="--inject", remedy=f"fitting are {', '.join(fitting)}")
+    return planted
 
 
 def _places(experiment: Experiment, trained: Array | None) -> Iterator[tuple[str, Array]]:
@@ -88,11 +109,10 @@ def _after_steps(experiment: Experiment) -> Array | None:
     return trainer.theta.astype(np.float64) if moved else None
 
 
-def _points(experiment: Experiment, theta: Array, draw: Generator) -> Iterator[Point]:
+def _points(network: Network, theta: Array, rows: Rows, draw: Generator) -> Iterator[Point]:
     """Batches of several rows, and of one."""
-    rows = experiment.train
     chosen = draw.permutation(len(rows.inputs))[:ROWS]
     for some in [chosen, chosen[:1]] if len(chosen) > 1 else [chosen]:
         targets = rows.targets[some]
         targets = targets.astype(np.float64) if targets.dtype.kind == "f" else targets
-        yield Point(experiment.network, theta, rows.inputs[some].astype(np.float64), targets)
+        yield Point(network, theta, rows.inputs[some].astype(np.float64), targets)

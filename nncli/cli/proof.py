@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 
@@ -15,7 +15,21 @@ from rich.table import Table
 
 from nncli.cli.console import count, stdout
 from nncli.gradcheck import oracle, taylor
-from nncli.gradcheck.check import FLOOR, LIMITS, Comparison, GradientCheck, Method, Proof, TensorCheck, Verdict
+from nncli.gradcheck.check import (
+    FLOOR,
+    LIMITS,
+    METHODS,
+    Comparison,
+    GradientCheck,
+    Method,
+    Proof,
+    TensorCheck,
+    Verdict,
+)
+from nncli.gradcheck.faults import registry
+from nncli.gradcheck.health import FLAT
+from nncli.gradcheck.pieces import UPDATE_LIMIT, PieceCheck
+from nncli.gradcheck.self_test import ENOUGH, FaultCheck
 
 NAMES: dict[Method, str] = {
     "complex_step": "complex step",
@@ -25,8 +39,21 @@ NAMES: dict[Method, str] = {
     "twice": "second pass",
 }
 BY_ENTRIES: tuple[Method, ...] = ("complex_step", "differences", "oracle")
-WORTH_LEAST = ("shape", "at kinks", "entries", "Taylor", "autograd", "differences")
+WORDS = ("tensor", "verdict", "shape", "kind", "piece", "fault", "network", "named first")
+WORTH_LEAST = (
+    "shape",
+    "at kinks",
+    "network",
+    "entries",
+    "kind",
+    "float32",
+    "named first",
+    "update",
+    *(NAMES[method] for method in ("twice", "taylor", "oracle", "differences")),
+)
 """In a terminal that is too narrow for all columns, these go, one after the other."""
+SATURATED = 0.5
+"""The share of flat slopes of a smooth activation that is worth a word."""
 MARKS: dict[Verdict, str] = {"right": "[green]ok[/green]", "wrong": "[red]WRONG[/red]", "not proven": "not proven"}
 
 
@@ -59,24 +86,121 @@ def progress(text: str) -> Iterator[Callable[[float], None]]:
 def print_proof(proof: Proof) -> None:
     """The worst error of each tensor by each method, where it was looked, and for a failure the worst entries."""
     console = stdout()
-    methods = [method for method in BY_ENTRIES if proof.coverage(method) is not None]
-    columns = _columns(list(_by_tensor(proof)), methods)
-    for dropped in ("", *(heading for heading in WORTH_LEAST if heading in columns)):
-        columns.pop(dropped, None)
-        table = _table(columns)
-        if _width(table) <= console.width:
-            break
-    console.print(table)
+    tensors = list(_by_tensor(proof))
+    names = [escape(found[0].name) for found in tensors]
+    precision = _precision(proof)
+    _draw(
+        console,
+        {
+            "tensor": names,
+            "verdict": [_mark(tensor.verdict for tensor in found) for found in tensors],
+            "shape": ["×".join(map(str, found[0].shape)) for found in tensors],
+            "entries": [f"{found[0].entries:,}" for found in tensors],
+            **_figures(tensors, _methods(proof)),
+            "at kinks": [f"{max(c.left_out for t in found for c in t.comparisons):,}" for found in tensors],
+            **({"float32": [precision.get(name, "–") for name in names]} if precision else {}),
+        },
+    )
+    if proof.fault is not None:
+        console.print(f"planted into the backward pass: [bold]{proof.fault}[/bold], {registry[proof.fault].formula}")
     for place, checks in groupby(proof.checks, key=lambda check: check.place):
         console.print(_place(place, list(checks)))
     _print_failures(console, proof)
-    _print_notes(console, proof)
-    verdicts: dict[Verdict, str] = {
+    _print_health(console, proof)
+    for method in _methods(proof):
+        share = proof.coverage(method)
+        if share is not None and share < 1:
+            console.print(f"{NAMES[method]}: {share:.1%} of the entries were checked, a sample of each tensor")
+    _print_limits(console, asked="oracle" in _methods(proof))
+    console.print(_verdict(proof))
+
+
+def _verdict(proof: Proof) -> str:
+    if proof.fault is not None and proof.verdict == "wrong":
+        return f"the fault {proof.fault} was found, as it should be"
+    if proof.fault is not None:
+        return f"[red]the fault {proof.fault} was not found[/red]: on these rows it changes nothing that could be seen"
+    return {
         "right": "[green]every gradient is right[/green]",
         "wrong": "[red]a gradient is wrong[/red]",
         "not proven": "[red]a gradient could not be proven[/red]: all of its entries lie on kinks",
+    }[proof.verdict]
+
+
+def print_pieces(checks: Sequence[PieceCheck]) -> None:
+    """A line for each piece, with the worst errors of the tensors of the network that it stood in."""
+    console = stdout()
+    proofs = [check.proof for check in checks]
+    tensors = [[t for c in proof.checks for t in c.tensors] if proof is not None else [] for proof in proofs]
+    figures = _figures(tensors, list(BY_ENTRIES) if oracle.installed() else list(BY_ENTRIES[:2]))
+    update = [f"{c.update_error:.1e}" if c.update_error is not None else "" for c in checks]
+    columns = {
+        "kind": [check.kind for check in checks],
+        "piece": [escape(check.piece) for check in checks],
+        "verdict": [MARKS[check.verdict] for check in checks],
+        **figures,
+        "update": update,
     }
-    console.print(verdicts[proof.verdict])
+    _draw(console, columns)
+    for check in checks:
+        if check.proof is not None and check.verdict != "right":
+            console.print(f"[bold]{check.kind} {escape(check.piece)}[/bold]")
+            _print_failures(console, check.proof)
+    _print_limits(console, asked=oracle.installed())
+    console.print(f"update: the optimizer's step against the formula of its paper; limit {UPDATE_LIMIT:g}")
+    wrong = sum(check.verdict != "right" for check in checks)
+    if wrong:
+        console.print(f"[red]{count(wrong, 'piece')} of {len(checks)} could not be proven[/red]")
+    else:
+        console.print(f"[green]all {len(checks)} pieces are right[/green]")
+
+
+def print_self_test(checks: Sequence[FaultCheck]) -> None:
+    """Which method found which planted fault."""
+    console = stdout()
+    methods = [method for method in METHODS if method != "oracle" or oracle.installed()]
+    columns = {
+        "fault": [escape(check.fault) for check in checks],
+        "verdict": ["[green]found[/green]" if check.passed else "[red]MISSED[/red]" for check in checks],
+        "network": [check.variant for check in checks],
+        **{NAMES[method]: ["x" if method in check.found_by else "" for check in checks] for method in methods},
+        "named first": [escape(check.guilty or "") for check in checks],
+    }
+    _draw(console, columns)
+    _print_limits(console, asked=oracle.installed())
+    unsound = sorted({check.variant for check in checks if not check.sound})
+    if unsound:
+        console.print(f"[red]called wrong with nothing planted: {', '.join(unsound)}[/red]")
+    missed = sum(not check.passed for check in checks)
+    if missed:
+        console.print(f"[red]{count(missed, 'fault')} of {len(checks)} found by fewer than {ENOUGH} methods[/red]")
+    else:
+        console.print(f"[green]all {len(checks)} planted faults were found, each by {ENOUGH} methods or more[/green]")
+
+
+def _draw(console: Console, columns: dict[str, list[str]]) -> None:
+    """A table; in a terminal that is too narrow, without the columns that are worth least."""
+    for dropped in ("", *(heading for heading in WORTH_LEAST if heading in columns)):
+        columns.pop(dropped, None)
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        for heading in columns:
+            table.add_column(heading, justify="left" if heading in WORDS else "right", no_wrap=True)
+        for row in zip(*columns.values(), strict=True):
+            table.add_row(*row)
+        if _width(table) <= console.width:
+            break
+    console.print(table)
+
+
+def _methods(proof: Proof) -> list[Method]:
+    return [method for method in BY_ENTRIES if proof.coverage(method) is not None]
+
+
+def _mark(verdicts: Iterable[Verdict]) -> str:
+    """Of several verdicts on a tensor: wrong if one is, right if it was proven somewhere."""
+    found = set(verdicts)
+    order: tuple[Verdict, ...] = ("wrong", "right", "not proven")
+    return MARKS[next(verdict for verdict in order if verdict in found)]
 
 
 def _by_tensor(proof: Proof) -> Iterable[list[TensorCheck]]:
@@ -88,9 +212,8 @@ def _by_tensor(proof: Proof) -> Iterable[list[TensorCheck]]:
     return found.values()
 
 
-def _columns(tensors: list[list[TensorCheck]], methods: list[Method]) -> dict[str, list[str]]:
-    """Heading -> a cell for each tensor; of all its checks, the worst figure."""
-    verdicts: tuple[Verdict, ...] = ("wrong", "right", "not proven")
+def _figures(tensors: list[list[TensorCheck]], methods: list[Method]) -> dict[str, list[str]]:
+    """Heading -> for each list of checks, the worst figure."""
 
     def worst(found: list[TensorCheck], method: Method) -> str:
         errors = [c.error for tensor in found if (c := tensor.by(method)) is not None and c.error is not None]
@@ -101,13 +224,8 @@ def _columns(tensors: list[list[TensorCheck]], methods: list[Method]) -> dict[st
         return f"{min(orders):.2f}" if orders else "–"
 
     return {
-        "tensor": [escape(found[0].name) for found in tensors],
-        "verdict": [MARKS[next(v for v in verdicts if any(t.verdict == v for t in found))] for found in tensors],
-        "shape": ["×".join(map(str, found[0].shape)) for found in tensors],
-        "entries": [f"{found[0].entries:,}" for found in tensors],
         **{NAMES[method]: [worst(found, method) for found in tensors] for method in methods},
         NAMES["taylor"]: [order(found) for found in tensors],
-        "at kinks": [f"{max(c.left_out for t in found for c in t.comparisons):,}" for found in tensors],
     }
 
 
@@ -115,16 +233,6 @@ def _width(table: Table) -> int:
     """What it takes to show all of it."""
     wide = Console(width=1000)
     return Measurement.get(wide, wide.options, table).maximum
-
-
-def _table(columns: dict[str, list[str]]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in columns:
-        words = heading in ("tensor", "verdict", "shape")
-        table.add_column(heading, justify="left" if words else "right", no_wrap=True)
-    for row in zip(*columns.values(), strict=True):
-        table.add_row(*row)
-    return table
 
 
 def _place(place: str, checks: list[GradientCheck]) -> str:
@@ -172,18 +280,44 @@ def _entry(tensor: TensorCheck, comparison: Comparison) -> str:
     )
 
 
-def _print_notes(console: Console, proof: Proof) -> None:
-    for method in BY_ENTRIES:
-        share = proof.coverage(method)
-        if share is not None and share < 1:
-            console.print(f"{NAMES[method]}: {share:.1%} of the entries were checked, a sample of each tensor")
-    if proof.coverage("oracle") is None and not oracle.installed():
-        console.print("autograd is not installed, and was not asked: pip install 'nncli\\[check]'")
+def _precision(proof: Proof) -> dict[str, str]:
+    """Tensor -> the worst relative error of its float32 gradient; empty for a training at float64."""
+    errors: dict[str, float] = {}
+    for health in proof.health:
+        for one in health.precision:
+            errors[one.name] = max(errors.get(one.name, 0.0), one.error)
+    return {name: f"{error:.1e}" for name, error in errors.items()}
+
+
+def _print_health(console: Console, proof: Proof) -> None:
+    """What is out of the ordinary: dead and saturated units, gradients lost at float32."""
+    for health in proof.health:
+        for seen in health.saturation:
+            where = f"{escape(health.place)}: {escape(seen.stage)}"
+            if seen.dead:
+                console.print(f"{where}: {seen.dead} of {count(seen.units, 'unit')} pass no gradient on, on these rows")
+            elif seen.smooth and seen.flat > SATURATED:
+                console.print(f"{where}: saturated, {seen.flat:.0%} of the slopes are below {FLAT:.0e}")
+        for one in health.precision:
+            where = f"{escape(health.place)}: {escape(one.name)}"
+            if one.underflow:
+                console.print(f"{where}: {one.underflow:,} of the gradient's entries underflow at float32")
+            if one.suspicious:
+                console.print(
+                    f"[yellow]warning[/yellow]: {where}: its float32 gradient is off by {one.error:.1e}, "
+                    f"more than rounding explains ({one.explained:.1e})"
+                )
     dead = [found[0].name for found in _by_tensor(proof) if all(t.zeros == t.entries for t in found)]
     if dead:
-        console.print(f"exactly 0 in every entry, everywhere: {', '.join(map(escape, dead))}")
+        console.print(f"a gradient of exactly 0, everywhere: {', '.join(map(escape, dead))}")
+
+
+def _print_limits(console: Console, *, asked: bool) -> None:
+    if not asked:
+        console.print("autograd is not installed, and was not asked: pip install 'nncli\\[check]'")
+    methods = BY_ENTRIES if asked else BY_ENTRIES[:2]
+    limits = ", ".join(f"{NAMES[method]} {LIMITS[method]:g}" for method in methods)
     console.print(
-        f"errors relative to the tensor's largest entry (at least {FLOOR:g} of the gradient's), at float64; limits: "
-        + ", ".join(f"{NAMES[method]} {LIMITS[method]:g}" for method in BY_ENTRIES)
-        + f", Taylor order {taylor.LEAST_ORDER}"
+        f"errors at float64, relative to the tensor's largest entry (at least {FLOOR:g} of the gradient's); "
+        f"limits: {limits}, Taylor order {taylor.LEAST_ORDER}"
     )

@@ -241,17 +241,27 @@ class Bound:
         for add in self._penalty_slopes:
             add()
 
+    # -- the same in pieces, for those who look on --
+
+    def backward_outputs(self) -> None:
+        """Write the gradient of ``loss()`` by the outputs to ``output_gradient``; the stages can take it from there."""
+        self._slope_of_loss()
+
     def backward_loss(self) -> None:
         """Write the gradient of ``loss()`` alone to ``gradient``, after ``loss``."""
-        self._slope_of_loss()
+        self.backward_outputs()
         for back in self._backward:
             back()
+
+    def add_penalties(self) -> None:
+        """Add the gradient of ``penalty()`` to ``gradient``."""
+        for add in self._penalty_slopes:
+            add()
 
     def backward_penalty(self) -> None:
         """Write the gradient of ``penalty()`` alone to ``gradient``."""
         self.gradient[...] = 0
-        for add in self._penalty_slopes:
-            add()
+        self.add_penalties()
 
     def first_not_finite(self) -> str | None:
         """The first tensor, in the order of computation, that holds a NaN or an infinity."""

@@ -18,6 +18,7 @@ from nncli.gradcheck import oracle, taylor
 from nncli.gradcheck.complex_step import complex_step
 from nncli.gradcheck.copies import EPSILON, INPUT, Derivatives, Point, Tick
 from nncli.gradcheck.differences import central_differences
+from nncli.gradcheck.health import Health
 
 Term: TypeAlias = Literal["loss", "penalty", "both"]
 Method: TypeAlias = Literal["complex_step", "differences", "taylor", "oracle", "twice"]
@@ -171,9 +172,17 @@ class GradientCheck:
 
 @dataclass(frozen=True)
 class Proof:
-    """Checks of one network, at one point or at several."""
+    """Checks of one network, at one point or at several.
+
+    Attributes:
+        checks: Of each term at each point.
+        health: What else was seen at some of them.
+        fault: The name of the fault that was planted before, if one was.
+    """
 
     checks: tuple[GradientCheck, ...]
+    health: tuple[Health, ...] = ()
+    fault: str | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -218,11 +227,15 @@ class Proof:
         methods: tuple[Method, ...] = ("complex_step", "differences", "oracle")
         content = {
             "passed": self.passed,
+            "verdict": self.verdict,
+            "fault": self.fault,
+            "found_by": self.found_by,
             "wrong": self.wrong,
             "limits": {str(method): limit for method, limit in LIMITS.items()}
             | {"taylor_order": taylor.LEAST_ORDER, "floor": FLOOR},
             "coverage": dict(zip(methods, map(self.coverage, methods), strict=True)),
             "checks": [check.to_json() for check in self.checks],
+            "health": [asdict(health) for health in self.health],
         }
         return {key: _strict(value) for key, value in content.items()}
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import gzip
 import json
 import os
+import pty
+import re
 import shutil
 import signal
 import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -113,6 +118,13 @@ def test_evaluation_shows_classes_and_confusion(home: Path) -> None:
         (["evaluate", "configs"], "configs: not a run directory: it has no config.yaml"),
         (["evaluate", "nowhere"], "nowhere: no such run"),
         (["gradcheck", "nowhere.yaml"], "nowhere.yaml: no such file"),
+        (
+            ["gradcheck", "configs/iris.yaml", "--inject", "sing_flip"],
+            "unknown fault 'sing_flip', did you mean 'sign_flip'?",
+        ),
+        (["gradcheck", "configs/iris.yaml", "--inject", "wrong_relu_mask"], "needs a rectifier"),
+        (["gradcheck", "--inject", "sign_flip"], "--inject: needs a network; name a CONFIG or RUN"),
+        (["gradcheck", "configs/iris.yaml", "--self-test"], "--self-test: goes alone"),
         (["trian"], "No such command 'trian'"),
     ],
 )
@@ -135,6 +147,82 @@ def test_five_mistakes_are_answered_by_five_lines_with_positions(home: Path) -> 
     assert result.returncode == 2
     assert len(positions) == 5
     assert all(position.startswith("wrong.yaml:") for position in positions)
+
+
+def test_gradcheck_without_a_network_proves_every_piece(home: Path) -> None:
+    report = json.loads(nncli("gradcheck", "--json", cwd=home).stdout)
+    assert report["passed"]
+    assert {piece["kind"] for piece in report["pieces"]} >= {"activation", "loss", "layer", "penalty", "optimizer"}
+    table = nncli("gradcheck", cwd=home)
+    assert table.returncode == 0
+    assert f"all {len(report['pieces'])} pieces are right" in table.stdout
+
+
+def test_the_self_test_finds_every_fault(home: Path) -> None:
+    table = nncli("gradcheck", "--self-test", cwd=home)
+    assert table.returncode == 0
+    report = json.loads(nncli("gradcheck", "--self-test", "--json", cwd=home).stdout)
+    assert report["passed"]
+    assert all(len(fault["found_by"]) >= 2 for fault in report["faults"])
+    assert f"all {len(report['faults'])} planted faults were found" in table.stdout
+    assert "MISSED" not in table.stdout
+
+
+def test_a_planted_fault_fails_with_the_guilty_tensor_named_first(home: Path) -> None:
+    result = nncli("gradcheck", "configs/iris.yaml", "--inject", "factor_1.001", cwd=home)
+    assert result.returncode == 1
+    assert "found by: complex step, differences, Taylor, autograd" in result.stdout
+    assert "backpropagation first goes wrong at layers.1.bias; then layers.1.weight" in result.stdout
+    assert "the fault factor_1.001 was found, as it should be" in result.stdout
+    report = json.loads(nncli("gradcheck", "configs/iris.yaml", "--inject", "sign_flip", "--json", cwd=home).stdout)
+    assert not report["passed"]
+    assert report["wrong"][0] == "layers.0.bias"
+
+
+def test_a_training_with_gradcheck_leaves_its_certificate(home: Path) -> None:
+    assert nncli("train", "configs/iris.yaml", "training.epochs=2", "--gradcheck", cwd=home).returncode == 0
+    certificate = json.loads((home / "runs/iris/gradcheck.json").read_text())
+    assert certificate["passed"]
+    assert {check["place"] for check in certificate["checks"]} == {"initial weights", "after 5 steps"}
+    assert {check["rows"] for check in certificate["checks"]} == {1, 8}
+    assert {check["term"] for check in certificate["checks"]} == {"loss", "penalty", "both"}
+    assert (
+        json.loads(nncli("gradcheck", "latest", "--json", cwd=home).stdout)["checks"][-1]["place"] == "trained weights"
+    )
+
+
+def test_without_autograd_it_is_said_that_it_was_not_asked(home: Path) -> None:
+    (home / "sitecustomize.py").write_text("import sys\nsys.modules['autograd'] = None\n")
+    result = nncli("gradcheck", "configs/iris.yaml", cwd=home, PYTHONPATH=str(home))
+    assert result.returncode == 0, result.stderr
+    assert "autograd is not installed, and was not asked: pip install 'nncli[check]'" in result.stdout
+    assert "every gradient is right" in result.stdout
+
+
+def in_a_terminal(columns: int, *arguments: str, cwd: Path) -> str:
+    """What a person sees in a terminal of so many columns, without the colours."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    command = [sys.executable, "-m", "nncli.cli.main", *arguments]
+    environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR", "TERM")}
+    process = subprocess.Popen(command, cwd=cwd, stdout=theirs, stderr=theirs, stdin=theirs, env=environment)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux ends a terminal whose other side is gone with an error
+        while piece := os.read(ours, 4096):
+            shown += piece
+    os.close(ours)
+    assert process.wait(timeout=60) == 0
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
+
+
+@pytest.mark.parametrize("columns", [40, 60, 200])
+def test_in_a_narrow_terminal_the_verdict_stays(home: Path, columns: int) -> None:
+    lines = in_a_terminal(columns, "gradcheck", "configs/iris.yaml", cwd=home).splitlines()
+    row = next(line for line in lines if line.strip().startswith("layers.0.w"))
+    assert " ok " in row
+    assert len(row.rstrip()) <= columns
+    assert any("autograd" in line for line in lines[: lines.index(row)]) == (columns == 200)
 
 
 def test_a_divergence_exits_with_3(home: Path) -> None:

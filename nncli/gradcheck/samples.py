@@ -1,0 +1,56 @@
+"""Small networks in which a piece under test stands between other layers, on random rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nncli.engine.activations import Activation, Tanh
+from nncli.engine.initializers import Normal
+from nncli.engine.layers import Activate, Dense, Layer
+from nncli.engine.losses import Loss
+from nncli.engine.network import Network
+from nncli.engine.penalties import NO_PENALTY, Penalty
+from nncli.gradcheck.copies import Point
+
+INPUTS = 4
+
+
+def sample_network(
+    middle: list[Layer], output: Activation, loss: Loss, *, fuse: bool = False, penalty: Penalty = NO_PENALTY
+) -> Network:
+    """4 inputs, a dense layer of 5 without bias, ``middle``, a dense tanh block of 4, an output block of 3.
+
+    Args:
+        middle: Layers that keep the width.
+        output: The activation of the output block.
+        loss: What follows it.
+        fuse: Whether the loss takes in the output activation.
+        penalty: On all weights.
+    """
+    wide = Normal(std=0.7)
+    layers: list[tuple[str, Layer]] = [
+        ("layers.0", Dense(5, bias=False, initializer=wide, penalty=penalty)),
+        *(("middle", layer) for layer in middle),
+        ("layers.1", Dense(4, initializer=wide, penalty=penalty)),
+        ("layers.1", Activate(Tanh())),
+        ("layers.2", Dense(3, initializer=wide, penalty=penalty)),
+    ]
+    if fuse:
+        return Network(INPUTS, layers, loss.fused[output.name](), output)
+    return Network(INPUTS, [*layers, ("layers.2", Activate(output))], loss)
+
+
+def sample_point(network: Network, *, n: int = 6, seed: int = 0) -> Point:
+    """Random parameters (biases too), a random batch with targets that the loss takes."""
+    rng = np.random.default_rng(seed)
+    theta = network.initialize(rng, np.float64)
+    for name, view in network.layout.views(theta).items():
+        if network.layout[name].role == "bias":
+            view[...] = rng.normal(0, 0.3, view.shape)
+    inputs = np.hstack([rng.normal(size=(n, network.inputs)), np.ones((n, 1))])
+    k = network.outputs
+    if network.loss.targets == "codes":
+        return Point(network, theta, inputs, rng.integers(0, k, n))
+    if network.loss.classification:
+        return Point(network, theta, inputs, rng.integers(0, 2, (n, k)).astype(float))
+    return Point(network, theta, inputs, rng.normal(size=(n, k)))

@@ -1,0 +1,80 @@
+"""The checker checked: every fault of the catalogue is planted, and every method is asked whether it sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nncli.engine.activations import Relu, Softmax, Tanh
+from nncli.engine.layers import Activate, Dense
+from nncli.engine.losses import CrossEntropy
+from nncli.engine.network import Network
+from nncli.engine.penalties import Penalty
+from nncli.gradcheck.check import METHODS, Method, check_point
+from nncli.gradcheck.faults import Fault, registry
+from nncli.gradcheck.samples import sample_network, sample_point
+
+ENOUGH = 2
+"""By how many methods a fault must be found."""
+
+
+@dataclass(frozen=True)
+class FaultCheck:
+    """What became of a planted fault.
+
+    Attributes:
+        fault: Its name.
+        variant: The network that it was planted into.
+        found_by: The methods that found it.
+        guilty: The tensor that was named first.
+        sound: Whether the same network without the fault was found right.
+    """
+
+    fault: str
+    variant: str
+    found_by: tuple[Method, ...]
+    guilty: str | None
+    sound: bool
+
+    @property
+    def passed(self) -> bool:
+        """Whether enough methods found it, and nobody found anything where nothing was planted."""
+        return self.sound and len(self.found_by) >= ENOUGH
+
+
+def sample_networks() -> dict[str, Network]:
+    """What the faults are planted into: between them, there is a place for each."""
+    middle = [Activate(Relu()), Dense(5), Activate(Tanh())]
+    penalty = Penalty(l1=0.01, l2=0.1)
+    return {
+        "fused": sample_network(list(middle), Softmax(), CrossEntropy(), fuse=True, penalty=penalty),
+        "unfused": sample_network(list(middle), Softmax(), CrossEntropy(), penalty=penalty),
+    }
+
+
+def self_test(seed: int = 0) -> Iterator[FaultCheck]:
+    """Plant every registered fault into every sample network that has a place for it."""
+    sound = {
+        name: check_point(sample_point(network, seed=seed), seed=seed).passed
+        for name, network in sample_networks().items()
+    }
+    for record in registry:
+        yield from (_planted(record(), name, network, sound[name], seed) for name, network in _places(record()))
+
+
+def count_faults() -> int:
+    """How many checks ``self_test`` will give."""
+    return sum(1 for record in registry for _ in _places(record()))
+
+
+def _places(fault: Fault) -> Iterator[tuple[str, Network]]:
+    for name, network in sample_networks().items():
+        planted = fault.plant(network)
+        if planted is not None:
+            yield name, planted
+
+
+def _planted(fault: Fault, name: str, network: Network, sound: bool, seed: int) -> FaultCheck:
+    proof = check_point(sample_point(network, seed=seed), seed=seed)
+    found = tuple(method for method in METHODS if method in proof.found_by)
+    return FaultCheck(fault.name, name, found, proof.wrong[0] if proof.wrong else None, sound)

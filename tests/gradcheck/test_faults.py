@@ -1,0 +1,106 @@
+"""Every fault of the catalogue, planted: by whom it is found, and which tensor is named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from networks import network, point
+
+from nncli.engine.activations import Relu, Softmax, Tanh
+from nncli.engine.losses import CrossEntropy, MeanSquaredError
+from nncli.gradcheck import faults
+from nncli.gradcheck.check import check_point
+from nncli.gradcheck.self_test import count_faults, sample_networks, self_test
+
+CHECKS = list(self_test())
+# The tensor that backpropagation comes to first behind the fault, worked out from where each is planted: into the
+# middle one of the dense layers layers.0, middle, layers.1, layers.2, of which layers.0 has no bias.
+NAMED_FIRST = {
+    "factor_1.001": "layers.1.bias",
+    "one_entry": "layers.1.weight",
+    "sign_flip": "middle.bias",
+    "transposed_weight": "middle.bias",
+    "zeroed_bias": "layers.1.bias",
+    "off_by_one_batch": "layers.1.bias",
+    "single_precision": "layers.1.bias",
+    "accumulated": "layers.1.bias",
+    "wrong_relu_mask": "layers.0.weight",
+    "missing_mean": "layers.2.bias",
+    "softmax_diagonal": "layers.2.bias",
+    "forgotten_penalty": "layers.2.weight",
+    "penalty_factor": "layers.2.weight",
+}
+# of the activations relu and tanh (and softmax, unfused) the middle one is tanh behind layers.1 or that behind middle
+NAMED_FIRST_BY_NETWORK = {
+    ("forgotten_derivative", "fused"): "middle.bias",
+    ("forgotten_derivative", "unfused"): "layers.1.bias",
+}
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: f"{check.fault}-{check.variant}")
+def test_every_fault_is_found_by_two_methods_and_the_guilty_tensor_is_named_first(check) -> None:
+    assert check.passed
+    assert check.sound
+    assert len(check.found_by) >= 2
+    expected = NAMED_FIRST_BY_NETWORK.get((check.fault, check.variant)) or NAMED_FIRST[check.fault]
+    assert check.guilty == expected
+
+
+def test_every_fault_of_the_catalogue_has_a_place_in_the_self_test() -> None:
+    assert {check.fault for check in CHECKS} == set(faults.registry.names)
+    assert len(CHECKS) == count_faults()
+
+
+def test_the_complex_step_finds_every_fault_and_differences_all_that_are_larger_than_their_limit() -> None:
+    for check in CHECKS:
+        assert "complex_step" in check.found_by
+        assert ("differences" in check.found_by) == (check.fault != "single_precision")
+
+
+@pytest.mark.parametrize("name", list(sample_networks()))
+def test_planting_changes_the_backward_pass_and_nothing_else(name: str) -> None:
+    whole = sample_networks()[name]
+    at = point(whole)
+    for record in faults.registry:
+        planted = record().plant(whole)
+        if planted is None:
+            continue
+        values, gradients = [], []
+        for net in (whole, planted):
+            batch = net.bind(at.theta, np.zeros_like(at.theta), len(at.inputs))
+            batch.inputs[...] = at.inputs
+            batch.targets[...] = at.targets
+            batch.forward()
+            values.append(float(batch.loss() + batch.penalty()))
+            batch.backward()
+            batch.backward()
+            gradients.append(batch.gradient.copy())
+        assert values[0] == values[1]
+        assert not np.array_equal(*gradients)
+    assert check_point(at).passed, "the network itself must be left as it was"
+
+
+def test_a_fault_without_a_place_is_not_planted() -> None:
+    smooth = network(Tanh(), Tanh(), MeanSquaredError(), fuse=False)
+    for record in (faults.WrongMask, faults.SoftmaxDiagonal, faults.ForgottenPenalty, faults.PenaltyFactor):
+        assert record().plant(smooth) is None
+    assert faults.WrongMask().plant(network(Relu(), Softmax(), CrossEntropy(), fuse=True)) is not None
+
+
+def test_one_row_cannot_show_what_goes_wrong_between_rows() -> None:
+    """Why batches of several rows are looked at, too."""
+    planted = faults.MissingMean().plant(network(Tanh(), Tanh(), MeanSquaredError(), fuse=False))
+    assert planted is not None
+    assert check_point(point(planted, n=1)).passed
+    assert not check_point(point(planted, n=2)).passed
+
+
+def test_a_taylor_remainder_alone_proves_nothing() -> None:
+    """A wrong entry at right angles to its direction would pass it: so no verdict is right by that alone."""
+    import dataclasses
+
+    tensor = check_point(point(network(Tanh(), Tanh(), MeanSquaredError(), fuse=False))).checks[0].tensors[1]
+    alone = dataclasses.replace(tensor, comparisons=())
+    assert tensor.verdict == "right"
+    assert alone.order == pytest.approx(2, abs=0.05)
+    assert alone.verdict == "not proven"
