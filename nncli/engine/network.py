@@ -241,6 +241,13 @@ class Bound:
         for add in self._penalty_slopes:
             add()
 
+    def backward_output(self) -> None:
+        """Write the gradient of ``loss()`` to ``output_gradient``, after ``loss``.
+
+        Here ``backward_loss`` begins; the backward of every stage, from the last to the first, is all that is left.
+        """
+        self._slope_of_loss()
+
     def backward_loss(self) -> None:
         """Write the gradient of ``loss()`` alone to ``gradient``, after ``loss``."""
         self._slope_of_loss()
