@@ -256,7 +256,7 @@ class _Story:
             found.append(Quantity("A", out, f"{Y}, no activation", values))
         link = self._network.link
         if link is not None and i + 1 == len(self.names):
-            A = f"A{Y.removeprefix('Z')}"
+            A = f"A{len(self._blocks)}"
             formula = Activate(link).formulas()["Y"].format(X=Y, Y=A)
             found.append(Quantity("A", A, formula, self._predictions))
         return found
