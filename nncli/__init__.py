@@ -16,15 +16,17 @@ if TYPE_CHECKING:
     from nncli.config.loader import load_config
     from nncli.errors import NncliError
     from nncli.evaluation import evaluate
+    from nncli.explain import explain_network
     from nncli.run import Run
 
-__all__ = ["NncliError", "Run", "check_gradients", "evaluate", "load_config", "train"]
+__all__ = ["NncliError", "Run", "check_gradients", "evaluate", "explain_network", "load_config", "train"]
 
 _HOME = {
     "NncliError": "nncli.errors",
     "Run": "nncli.run",
     "check_gradients": "nncli.certify",
     "evaluate": "nncli.evaluation",
+    "explain_network": "nncli.explain",
     "load_config": "nncli.config.loader",
     "train": "nncli.api",
 }

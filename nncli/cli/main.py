@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nncli.cli import evaluate, gradcheck, train
+from nncli.cli import evaluate, explain, gradcheck, train
 from nncli.errors import NncliError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("gradcheck")(gradcheck.gradcheck)
+app.command("explain")(explain.explain)
 
 
 def _version(wanted: bool) -> None:

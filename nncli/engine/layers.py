@@ -73,6 +73,14 @@ class Layer(ABC):
         """Fill its parameters, by their names within the layer, with their initial values."""
         return
 
+    def formulas(self) -> Mapping[str, str]:
+        """How it computes Y, dX and the gradient of each parameter, for a reader.
+
+        The keys are "Y", "dX" and the parameters' names; in the formulas, {X}, {Y}, {dX}, {dY} and {the name of a
+        parameter} stand for what the array is called where the formula is shown.
+        """
+        return {}
+
     @abstractmethod
     def bind(self, wires: Wires, buffers: Buffers) -> tuple[Step, Step]:
         """Return (forward, backward) over ``wires``."""
@@ -162,6 +170,11 @@ class Dense(Layer):
 
         return forward, backward
 
+    def formulas(self) -> Mapping[str, str]:
+        """The three lines of the derivation."""
+        Y = "{X} · {weight}" + " + {bias}" * self.bias
+        return {"Y": Y, "dX": "{dY} · {weight}ᵀ", "weight": "{X}ᵀ · {dY}", "bias": "Σ_rows {dY}"}
+
     def widened(self, units: int) -> Layer:
         """Column c of [W; b] makes unit c."""
         return replace(self, units=units)
@@ -185,6 +198,13 @@ class Activate(Layer):
     def in_place(self) -> bool:  # type: ignore[override]
         """As its activation says."""
         return self.activation.in_place
+
+    def formulas(self) -> Mapping[str, str]:
+        """As the record states them; softmax is not computed entry by entry."""
+        f = self.activation
+        if f.simplex:
+            return {"Y": f"{f.name}({{X}}), a_j = {f.formula}", "dX": f.derivative}
+        return {"Y": f"f({{X}}), f(z) = {f.formula}", "dX": f"{{dY}} ⊙ f'({{X}}), f'(z) = {f.derivative}"}
 
     def bind(self, wires: Wires, buffers: Buffers) -> tuple[Step, Step]:
         """The activation's own two functions."""

@@ -34,6 +34,7 @@ class Loss(ABC):
 
     name: ClassVar[str]
     formula: ClassVar[str]
+    derivative: ClassVar[str]
     source: ClassVar[str] = ""
     targets: ClassVar[Literal["codes", "values"]]
     needs: ClassVar[Literal["reals", "probabilities", "distribution"]] = "reals"
@@ -76,6 +77,7 @@ class MeanSquaredError(Loss):
 
     name = "mse"
     formula = "L_i = 1/k · Σ_j (p_ij − y_ij)²"
+    derivative = "dL_i/dp_ij = 2/k · (p_ij − y_ij)"
     targets = "values"
 
     def bind(self, P: Array, Y: Array, L: Array, D: Array, scale: float, buffers: Buffers) -> tuple[Step, Step]:
@@ -104,6 +106,7 @@ class CrossEntropyOfSoftmax(Loss):
 
     name = "cross_entropy of softmax"
     formula = "L_i = log Σ_j exp(z_ij) − z_i,y_i"
+    derivative = "dL_i/dz_ij = p_ij − [j = y_i], p_i = softmax(z_i)"
     targets = "codes"
     classification = True
 
@@ -147,6 +150,7 @@ class CrossEntropy(Loss):
 
     name = "cross_entropy"
     formula = "L_i = −log p_i,y_i"
+    derivative = "dL_i/dp_ij = −[j = y_i] / p_ij"
     targets = "codes"
     needs = "distribution"
     classification = True
@@ -181,6 +185,7 @@ class BinaryCrossEntropyOfSigmoid(Loss):
 
     name = "binary_cross_entropy of sigmoid"
     formula = "L_i = 1/k · Σ_j [max(z_ij, 0) − z_ij·y_ij + log(1 + exp(−|z_ij|))]"
+    derivative = "dL_i/dz_ij = 1/k · (σ(z_ij) − y_ij)"
     targets = "values"
     classification = True
 
@@ -219,6 +224,7 @@ class BinaryCrossEntropy(Loss):
 
     name = "binary_cross_entropy"
     formula = "L_i = −1/k · Σ_j [y_ij·log p_ij + (1 − y_ij)·log(1 − p_ij)]"
+    derivative = "dL_i/dp_ij = 1/k · [(1 − y_ij)/(1 − p_ij) − y_ij/p_ij]"
     targets = "values"
     needs = "probabilities"
     classification = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,6 +17,9 @@ class Penalty:
 
     l1: float = 0.0
     l2: float = 0.0
+
+    formula: ClassVar[str] = "l1·Σ|w| + l2/2·Σw²"
+    derivative: ClassVar[str] = "l1·sign(w) + l2·w"
 
     def __bool__(self) -> bool:
         return bool(self.l1 or self.l2)

@@ -28,9 +28,11 @@ def sample_network(
         penalty: On all weights.
     """
     wide = Normal(std=0.7)
-    layers: list[tuple[str, Layer]] = [
-        ("layers.0", Dense(5, bias=False, initializer=wide, penalty=penalty)),
-        *(("middle", layer) for layer in middle),
+    layers: list[tuple[str, Layer]] = [("layers.0", Dense(5, bias=False, initializer=wide, penalty=penalty))]
+    for layer in middle:
+        block = "middle" if layer.parameters(5) else layers[-1][0]
+        layers.append((block, layer))
+    layers += [
         ("layers.1", Dense(4, initializer=wide, penalty=penalty)),
         ("layers.1", Activate(Tanh())),
         ("layers.2", Dense(3, initializer=wide, penalty=penalty)),

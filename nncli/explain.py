@@ -1,0 +1,149 @@
+"""Rows of the training data forward and back through their network, in the data's own words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nncli.builder import Experiment, build
+from nncli.config.schema import Config
+from nncli.data.preprocess import ClassEncoding, select_features, target_values
+from nncli.engine.buffers import Array
+from nncli.engine.metrics import decide
+from nncli.engine.randomness import Purpose, stream
+from nncli.errors import DataError, NncliError
+from nncli.evaluation import load_run
+from nncli.run import Run
+from nncli.walk import Walk, plain, walk
+
+MOST_ROWS = 100
+"""More rows at a time than anybody reads; the gradients of the parameters are their sums, whatever their number."""
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """A walk, and what its rows are outside of the network.
+
+    Attributes:
+        source: The name of the config, or the run.
+        weights: ``initial``; or ``best`` or ``last``, those of a run.
+        task: ``classification`` or ``regression``.
+        training_rows: How many there are.
+        rows: Which of them are shown, counted from 1.
+        places: Where these stand in the data.
+        features: The names of the inputs.
+        raw: The inputs as they stand in the data (n, d); None where the network sees the same.
+        classes: The classes in the order of their codes; None for a regression.
+        target_names: The columns of the target.
+        targets: Class labels (n,), or numbers (n, k) as they stand in the data.
+        predictions: The same for what the network makes of the rows.
+        walk: What happens inside.
+    """
+
+    source: str
+    weights: str
+    task: str
+    training_rows: int
+    rows: range
+    places: tuple[str, ...]
+    features: tuple[str, ...]
+    raw: Array | None
+    classes: tuple[str, ...] | tuple[int, ...] | None
+    target_names: tuple[str, ...]
+    targets: Array
+    predictions: Array
+    walk: Walk
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, as plain data of strict JSON."""
+        inside = self.walk.to_json()
+        raw = self.walk.inputs.values if self.raw is None else self.raw
+        return {
+            "source": self.source,
+            "weights": self.weights,
+            "task": self.task,
+            "precision": str(self.walk.inputs.values.dtype),
+            "rows": [*self.rows],
+            "training_rows": self.training_rows,
+            "places": [*self.places],
+            "input": {"features": [*self.features], "raw": plain(raw), **inside["input"]},
+            "target": {
+                "names": [*self.target_names],
+                "classes": None if self.classes is None else [*self.classes],
+                "raw": plain(self.targets),
+                "Y": {"shape": list(self.walk.targets.shape), "values": plain(self.walk.targets)},
+            },
+            "prediction": {
+                "raw": plain(self.predictions),
+                "P": {"shape": list(self.walk.predictions.shape), "values": plain(self.walk.predictions)},
+            },
+            **{key: inside[key] for key in ("layers", "loss", "penalty")},
+        }
+
+
+def explain_network(what: Config | Run, *, row: int = 1, rows: int = 1) -> Explanation:
+    """Take rows of the training data forward and back: at a config's initial weights, or at those of a run.
+
+    Weights and rows are those that the training has, the arithmetic is at float64, as that of gradcheck.
+
+    Args:
+        what: A config or a run.
+        row: The first row, counted from 1 in the order of the training rows.
+        rows: How many, one after the other: one batch.
+
+    Raises:
+        NncliError: No such row, too many rows, or a config, data or a run that cannot be used.
+    """
+    if not 1 <= rows <= MOST_ROWS:
+        raise NncliError(f"{rows} rows cannot be shown together", remedy=f"take --rows from 1 to {MOST_ROWS}")
+    if isinstance(what, Run):
+        trained = load_run(what)
+        experiment, source, weights, theta = build(trained.config), str(what.path), trained.weights, trained.theta
+        if experiment.dataset.fingerprint != what.read_json("environment.json").get("data"):
+            raise DataError(
+                "the data changed since the training, so that its rows are not those that it was trained on",
+                where=str(what.path),
+                remedy="train again",
+            )
+    else:
+        experiment, source, weights = build(what), what.name_or_stem, "initial"
+        theta = experiment.network.initialize(stream(what.seed, Purpose.WEIGHTS), experiment.precision)
+    n = len(experiment.train.inputs)
+    last = row + rows - 1
+    if row < 1 or last > n:
+        asked = f"row {row} is" if rows == 1 else f"rows {row} to {last} are"
+        remedy = f"take --row from 1 to {n - rows + 1}" if rows <= n else f"take --rows from 1 to {n}"
+        raise NncliError(f"has {n} training rows, {asked} not among them", where=source, remedy=remedy)
+    return _explanation(experiment, source, weights, theta, range(row, last + 1))
+
+
+def _explanation(experiment: Experiment, source: str, weights: str, theta: Array, rows: range) -> Explanation:
+    """Walk, and put into the data's own words what goes in and what comes out."""
+    some = slice(rows.start - 1, rows.stop - 1)
+    part, preprocessing = experiment.dataset.train, experiment.dataset.preprocessing
+    targets = experiment.train.targets[some]
+    found = walk(experiment.network, theta.astype(np.float64), experiment.train.inputs[some], targets)
+    encoding, table, places = preprocessing.target, part.table, part.rows[some]
+    if isinstance(encoding, ClassEncoding):
+        labels = np.array(encoding.classes)
+        own, predicted = labels[part.targets[some]], labels[decide(found.predictions)]
+    else:
+        own, predicted = target_values(table, encoding.names)[places], encoding.invert(found.predictions)
+    scaled = preprocessing.features.method != "none"
+    return Explanation(
+        source=source,
+        weights=weights,
+        task=experiment.dataset.task,
+        training_rows=len(part),
+        rows=rows,
+        places=tuple(table.place(int(place)) for place in places),
+        features=preprocessing.features.names,
+        raw=select_features(table, preprocessing.features.names)[places] if scaled else None,
+        classes=encoding.classes if isinstance(encoding, ClassEncoding) else None,
+        target_names=table.target_names if isinstance(encoding, ClassEncoding) else encoding.names,
+        targets=own,
+        predictions=predicted,
+        walk=found,
+    )
