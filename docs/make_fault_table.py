@@ -1,0 +1,37 @@
+"""Writes the table of planted faults into docs/gradcheck.md: ``python docs/make_fault_table.py``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nncli.gradcheck.check import METHODS
+from nncli.gradcheck.faults import registry
+from nncli.gradcheck.self_test import self_test
+
+PAGE = Path(__file__).parent / "gradcheck.md"
+BEGIN, END = "<!-- the table begins -->\n", "<!-- the table ends -->\n"
+
+
+def table() -> str:
+    """A line for each fault, with the methods that find it in every network that has a place for it."""
+    checks = list(self_test())
+    lines = [
+        "| fault | what it does | complex step | differences | Taylor | autograd | second pass |",
+        "|-|-|-|-|-|-|-|",
+    ]
+    for record in registry:
+        mine = [check for check in checks if check.fault == record.name]
+        marks = ["x" if all(method in check.found_by for check in mine) else "" for method in METHODS]
+        lines.append(f"| `{record.name}` | {record.formula} | {' | '.join(marks)} |")
+    return "\n".join(lines) + "\n"
+
+
+def page(text: str) -> str:
+    """``text`` with the table renewed."""
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    return before + BEGIN + table() + END + after
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
