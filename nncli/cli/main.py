@@ -55,6 +55,12 @@ def main() -> None:
         # whoever read our output has gone (nncli ... | head): nothing is left to say, and nothing to say it to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except MemoryError as error:
+        # NumPy says how much was asked for
+        sys.stderr.write(
+            f"out of memory: {str(error) or 'no more to be had'}; a smaller network, batch or table helps\n"
+        )
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(130)

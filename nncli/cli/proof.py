@@ -16,7 +16,6 @@ from rich.table import Table
 from nncli.cli.console import count, stdout
 from nncli.gradcheck import oracle, taylor
 from nncli.gradcheck.check import (
-    FLOOR,
     LIMITS,
     METHODS,
     Comparison,
@@ -26,6 +25,7 @@ from nncli.gradcheck.check import (
     TensorCheck,
     Verdict,
 )
+from nncli.gradcheck.copies import FLOOR
 from nncli.gradcheck.faults import registry
 from nncli.gradcheck.health import FLAT
 from nncli.gradcheck.pieces import UPDATE_LIMIT, PieceCheck
@@ -52,6 +52,8 @@ WORTH_LEAST = (
     *(NAMES[method] for method in ("twice", "taylor", "oracle", "differences")),
 )
 """In a terminal that is too narrow for all columns, these go, one after the other."""
+MANY = 5
+"""So many layers or tensors are named in a line."""
 SATURATED = 0.5
 """The share of flat slopes of a smooth activation that is worth a word."""
 MARKS: dict[Verdict, str] = {"right": "[green]ok[/green]", "wrong": "[red]WRONG[/red]", "not proven": "not proven"}
@@ -110,7 +112,7 @@ def print_proof(proof: Proof) -> None:
     for method in _methods(proof):
         share = proof.coverage(method)
         if share is not None and share < 1:
-            console.print(f"{NAMES[method]}: {share:.1%} of the entries were checked, a sample of each tensor")
+            console.print(f"{NAMES[method]}: {share:.2%} of the entries were checked, a sample of each tensor")
     _print_limits(console, asked="oracle" in _methods(proof))
     console.print(_verdict(proof))
 
@@ -290,23 +292,26 @@ def _precision(proof: Proof) -> dict[str, str]:
 
 
 def _print_health(console: Console, proof: Proof) -> None:
-    """What is out of the ordinary: dead and saturated units, gradients lost at float32."""
+    """What is out of the ordinary: dead and saturated units, gradients lost at float32. A line for each kind."""
     for health in proof.health:
-        for seen in health.saturation:
-            where = f"{escape(health.place)}: {escape(seen.stage)}"
-            if seen.dead:
-                console.print(f"{where}: {seen.dead} of {count(seen.units, 'unit')} pass no gradient on, on these rows")
-            elif seen.smooth and seen.flat > SATURATED:
-                console.print(f"{where}: saturated, {seen.flat:.0%} of the slopes are below {FLAT:.0e}")
-        for one in health.precision:
-            where = f"{escape(health.place)}: {escape(one.name)}"
-            if one.underflow:
-                console.print(f"{where}: {one.underflow:,} of the gradient's entries underflow at float32")
-            if one.suspicious:
-                console.print(
-                    f"[yellow]warning[/yellow]: {where}: its float32 gradient is off by {one.error:.1e}, "
-                    f"more than rounding explains ({one.explained:.1e})"
-                )
+        seen = {
+            "units that pass no gradient on, on these rows": [
+                f"{one.dead} of {one.units} of {one.stage}" for one in health.saturation if one.dead
+            ],
+            f"saturated, with slopes below {FLAT:.0e}": [
+                f"{one.flat:.0%} of {one.stage}" for one in health.saturation if one.smooth and one.flat > SATURATED
+            ],
+            "entries of the gradient that underflow at float32": [
+                f"{one.underflow:,} of {one.name}" for one in health.precision if one.underflow
+            ],
+            "[yellow]warning[/yellow]: the float32 gradient is off by more than rounding explains": [
+                f"{one.error:.1e} ({one.explained:.1e}) of {one.name}" for one in health.precision if one.suspicious
+            ],
+        }
+        for what, where in seen.items():
+            if where:
+                more = f" and {len(where) - MANY} more" if len(where) > MANY else ""
+                console.print(f"{escape(health.place)}: {what}: {escape(', '.join(where[:MANY]))}{more}")
     dead = [found[0].name for found in _by_tensor(proof) if all(t.zeros == t.entries for t in found)]
     if dead:
         console.print(f"a gradient of exactly 0, everywhere: {', '.join(map(escape, dead))}")

@@ -16,7 +16,7 @@ from nncli.engine.network import Network
 from nncli.engine.randomness import Purpose, stream
 from nncli.gradcheck import oracle, taylor
 from nncli.gradcheck.complex_step import complex_step
-from nncli.gradcheck.copies import EPSILON, INPUT, Derivatives, Point, Tick
+from nncli.gradcheck.copies import EPSILON, FLOOR, INPUT, Derivatives, Point, Tick
 from nncli.gradcheck.differences import central_differences
 from nncli.gradcheck.health import Health
 
@@ -27,11 +27,8 @@ Verdict: TypeAlias = Literal["right", "wrong", "not proven"]
 METHODS: tuple[Method, ...] = ("complex_step", "differences", "taylor", "oracle", "twice")
 LIMITS: dict[Method, float] = {"complex_step": 1e-12, "differences": 1e-7, "oracle": 1e-12}
 """The largest error, relative to the tensor's scale, that is taken for rounding."""
-FLOOR = 1e-6
-"""A tensor's scale is the largest entry of its gradient, but at least this share of the largest entry of the whole
-gradient: a tensor whose gradient cancels to rounding noise has no scale of its own."""
 EVERY_ENTRY_UP_TO: dict[Method, int] = {"complex_step": 1_000_000, "differences": 20_000}
-SAMPLE = 500
+SAMPLE: dict[Method, int] = {"complex_step": 500, "differences": 100}
 """Of a network with more entries than that, this many of each tensor are checked, drawn from a seeded stream."""
 ROUNDINGS = 32
 """How many roundings a number may have gathered: of a difference, that of the loss over its step; of the exact methods,
@@ -349,8 +346,8 @@ def _derivatives(point: Point, seed: int, tick: Tick) -> Iterator[tuple[_Target,
         for method, differentiate in methods.items():
             some = [
                 np.arange(t.size)
-                if everything[method] or t.size <= SAMPLE
-                else np.sort(rng.choice(t.size, SAMPLE, replace=False))
+                if everything[method] or t.size <= SAMPLE[method]
+                else np.sort(rng.choice(t.size, SAMPLE[method], replace=False))
                 for t in targets
             ]
             moved = np.concatenate([target.start + entries for target, entries in zip(targets, some, strict=True)])

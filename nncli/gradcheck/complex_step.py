@@ -42,19 +42,22 @@ def _by_parameters(point: Point, stage: int, entries: Array, tick: Tick) -> tupl
     """Return (derivatives of the loss, at_kink), both (m,)."""
     rest = point.after(stage)
     n, units = rest.inputs[:, :-1].shape
-    slopes, at_kink = (array.reshape(n, units) for array in _through(rest, np.arange(n * units)))
     count = count_of(len(entries), COLUMN_BYTES)
     copies = stage_copies(point, stage, count, np.complex128)
-    derivatives, touched = np.zeros(len(entries)), np.zeros(len(entries), bool)
+    slopes, at_kink = np.zeros((n, units)), np.zeros((n, units), bool)
+    touched = copies.units(entries)
+    outputs = (np.arange(n)[:, np.newaxis] * units + touched).reshape(-1)
+    slopes[:, touched], at_kink[:, touched] = (found.reshape(n, -1) for found in _through(rest, outputs))
+    derivatives, left_out = np.zeros(len(entries)), np.zeros(len(entries), bool)
     done = 0
     for chunk in chunks(entries, count):
         here = slice(done, done := done + len(chunk))
         copies.move(chunk, 1j * STEP)
         derivatives[here] = copies.project(chunk, slopes) / STEP
         if at_kink.any():
-            touched[here] = copies.project(chunk, at_kink.astype(float)) != 0
+            left_out[here] = copies.project(chunk, at_kink.astype(float)) != 0
         tick(len(chunk))
-    return derivatives, touched
+    return derivatives, left_out
 
 
 def _through(point: Point, entries: Array, tick: Tick = lambda done: None) -> tuple[Array, Array]:

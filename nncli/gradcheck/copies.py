@@ -25,6 +25,9 @@ from nncli.engine.network import Bound, Network
 CACHE = 1_000_000
 """Bytes that the copies may take at a time, about: what a core's own cache holds."""
 EPSILON = float(np.finfo(float).eps)
+FLOOR = 1e-6
+"""A tensor's scale is the largest entry of its gradient, but at least this share of the largest entry of the whole
+gradient: a tensor whose gradient cancels to rounding noise has no scale of its own."""
 INPUT = -1
 """The number of the stage before the first: what it puts out is the input."""
 
@@ -206,6 +209,10 @@ class StageCopies(ABC):
         """Take that back."""
 
     @abstractmethod
+    def units(self, entries: Array) -> Array:
+        """The units of the output that can move with ``entries``."""
+
+    @abstractmethod
     def project(self, entries: Array, slopes: Array) -> Array:
         """Σ over the outputs of their imaginary parts times ``slopes`` (n, units), for each copy (m,)."""
 
@@ -240,6 +247,9 @@ class _Input(StageCopies):
         row, column = np.divmod(entries, self._columns)
         output[np.arange(len(entries)), row, column] = self.base[entries]
 
+    def units(self, entries: Array) -> Array:
+        return np.unique(entries % self._columns)
+
     def project(self, entries: Array, slopes: Array) -> Array:
         moved: Array = np.imag(self._shift) * slopes.reshape(-1)[entries]
         return moved
@@ -273,6 +283,9 @@ class _Columns(StageCopies):
         copy, unit = np.arange(len(entries)), entries % self._matrix.shape[1]
         output[copy, :, unit] = self._resting.T[unit]
 
+    def units(self, entries: Array) -> Array:
+        return np.unique(entries % self._matrix.shape[1])
+
     def project(self, entries: Array, slopes: Array) -> Array:
         unit = entries % self._matrix.shape[1]
         sums: Array = (self._Y[:, : len(entries)].imag * slopes[:, unit]).sum(axis=0)
@@ -302,6 +315,9 @@ class _OwnParameters(StageCopies):
 
     def erase(self, entries: Array, output: Array) -> None:
         output[: len(entries), :, :-1] = self._resting
+
+    def units(self, entries: Array) -> Array:
+        return np.arange(self._resting.shape[1])
 
     def project(self, entries: Array, slopes: Array) -> Array:
         sums: Array = np.einsum("mnu,nu->m", self._Y[: len(entries)].imag, slopes)

@@ -12,7 +12,7 @@ import numpy as np
 
 from nncli.engine.buffers import Array
 from nncli.engine.layers import Activate
-from nncli.gradcheck.copies import Point
+from nncli.gradcheck.copies import FLOOR, Point
 
 UNIT = float(np.finfo(np.float32).eps) / 2
 """The largest relative error of one rounding to float32."""
@@ -29,7 +29,7 @@ class Precision:
 
     Attributes:
         name: Of the tensor.
-        error: The worst difference, relative to the largest entry of the gradient.
+        error: The worst difference, relative to the tensor's scale (see ``check.FLOOR``).
         explained: The same, if every number on the way is moved at random by a rounding to float32.
         underflow: How many entries are 0 or subnormal at float32 and not so at float64.
     """
@@ -87,10 +87,10 @@ def _precision(point: Point) -> Iterator[Precision]:
     exact, single = (_gradient(rounded, dtype) for dtype in (np.float64, np.float32))
     rng = np.random.default_rng(0)
     simulated = [_rounded_gradient(rounded, rng) for _ in range(DRAWS)]
-    views = point.network.layout.views
+    views, least = point.network.layout.views, FLOOR * float(np.abs(exact).max(initial=0))
     named = zip(views(exact).items(), views(single).values(), *(views(g).values() for g in simulated), strict=True)
     for (name, wanted), found, *others in named:
-        scale = float(np.abs(wanted).max(initial=0)) or 1.0
+        scale = max(float(np.abs(wanted).max(initial=0)), least) or 1.0
         small = np.abs(found) < np.finfo(np.float32).tiny
         yield Precision(
             name,

@@ -8,7 +8,6 @@ an error that is small, or at right angles to d, can hide. So a failure counts h
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import numpy as np
 
@@ -19,7 +18,8 @@ from nncli.gradcheck.copies import EPSILON, sides, switches
 LARGEST = 5e-2
 SHRINK = 4
 STEPS = 9
-LEAST_ORDER = 1.8
+LEAST_ORDER = 1.5
+"""Between what right and wrong gradients show, 2 and 1, where the steps are small enough for neither to be clean."""
 NOISE = 100
 """A remainder below so many roundings of f says nothing of an order."""
 
@@ -27,7 +27,7 @@ NOISE = 100
 def observed_orders(
     batch: Bound, moved: Array, d: Array, slopes: dict[str, float], rounding: float
 ) -> dict[str, float | None]:
-    """The order in h of each term's remainder: from the two smallest steps at which it stands above rounding.
+    """The order in h of each term's remainder: from the smallest steps at which it stands above rounding.
 
     None where the remainder is rounding alone (f is a straight line along ``d``), or too few steps cross no kink.
 
@@ -55,8 +55,12 @@ def observed_orders(
 
 
 def _order(remainders: list[float | None]) -> float | None:
-    pairs = [(large, small) for large, small in pairwise(remainders) if large is not None and small is not None]
-    return math.log(pairs[-1][0] / pairs[-1][1], SHRINK) if pairs else None
+    """From three steps, the larger of two orders: at one step the terms in h² and h³ may cancel, and look like h."""
+    for k in range(len(remainders) - 1, 1, -1):
+        large, middle, small = remainders[k - 2 : k + 1]
+        if large is not None and middle is not None and small is not None:
+            return max(math.log(large / middle, SHRINK), math.log(middle / small, SHRINK))
+    return None
 
 
 def _evaluate(batch: Bound) -> tuple[dict[str, float], list[Array]]:

@@ -323,7 +323,7 @@ def test_a_network_that_is_sure_of_its_row_is_not_called_wrong_for_rounding(conf
 
 def test_large_networks_are_sampled_and_the_coverage_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checker, "EVERY_ENTRY_UP_TO", {"complex_step": 50, "differences": 1000})
-    monkeypatch.setattr(checker, "SAMPLE", 6)
+    monkeypatch.setattr(checker, "SAMPLE", {"complex_step": 6, "differences": 6})
     at = point(network(Tanh(), Softmax(), CrossEntropy(), fuse=True))
     proof = check_point(at)
     assert proof.passed
