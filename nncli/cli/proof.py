@@ -42,7 +42,7 @@ BY_ENTRIES: tuple[Method, ...] = ("complex_step", "differences", "oracle")
 WORDS = ("tensor", "verdict", "shape", "kind", "piece", "fault", "network", "named first")
 WORTH_LEAST = (
     "shape",
-    "at kinks",
+    "left out",
     "network",
     "entries",
     "kind",
@@ -99,7 +99,7 @@ def print_proof(proof: Proof) -> None:
             "shape": ["×".join(map(str, found[0].shape)) for found in tensors],
             "entries": [f"{found[0].entries:,}" for found in tensors],
             **_figures(tensors, _methods(proof)),
-            "at kinks": [f"{max(c.left_out for t in found for c in t.comparisons):,}" for found in tensors],
+            "left out": [f"{max(c.left_out for t in found for c in t.comparisons):,}" for found in tensors],
             **({"float32": [precision.get(name, "–") for name in names]} if precision else {}),
         },
     )

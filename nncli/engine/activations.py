@@ -194,7 +194,7 @@ class Elu(Activation):
         return forward, backward
 
     def reference(self, Z: Any, xp: Any) -> Any:
-        return xp.where(Z > 0, Z, self.alpha * (xp.exp(xp.minimum(Z, 0)) - 1))
+        return xp.where(Z > 0, Z, self.alpha * xp.expm1(xp.minimum(Z, 0)))
 
 
 @registry.register

@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from nncli.engine.buffers import Array, Buffers, Step
-from nncli.engine.losses import Loss
-from nncli.engine.network import Network
+from nncli.engine.buffers import Array
 from nncli.engine.randomness import Purpose, stream
 from nncli.gradcheck import oracle, taylor
 from nncli.gradcheck.complex_step import complex_step
 from nncli.gradcheck.copies import EPSILON, FLOOR, INPUT, Derivatives, Point, Tick
 from nncli.gradcheck.differences import central_differences
 from nncli.gradcheck.health import Health
+from nncli.gradcheck.rounding import rounded_gradients
 
 Term: TypeAlias = Literal["loss", "penalty", "both"]
 Method: TypeAlias = Literal["complex_step", "differences", "taylor", "oracle", "twice"]
@@ -32,7 +32,7 @@ SAMPLE: dict[Method, int] = {"complex_step": 500, "differences": 100}
 """Of a network with more entries than that, this many of each tensor are checked, drawn from a seeded stream."""
 ROUNDINGS = 32
 """How many roundings a number may have gathered: of a difference, that of the loss over its step; of the exact methods,
-which are looked at more closely where they fail, that of the loss's slopes."""
+which are looked at more closely where they fail, what simulated roundings do to backpropagation."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Comparison:
     Attributes:
         method: Which.
         checked: How many entries it looked at.
-        left_out: How many of them it says nothing of, since a step crosses a kink there.
+        left_out: How many of them it says nothing of, since a step crosses a kink there, or it comes to no number.
         error: The worst error relative to the tensor's scale; None when nothing was left to compare, or when it is
             no number.
         wrong: Whether that is above the method's limit, or no number.
@@ -268,6 +268,7 @@ def check_point(
     with np.errstate(all="ignore"):  # overflow inside of exp is part of the formulas; a NaN shows as a failure
         gradients, by_input, repeatable, values = _backpropagate(point)
         answer = oracle.ask(point) if oracle_too else None
+        roundings = _Roundings(point)
         rng = stream(seed, Purpose.GRADCHECK)
         moving = point.bind(keep_signals=True)
         views = {"input": moving.inputs[..., :-1], **network.layout.views(moving.theta)}
@@ -288,7 +289,7 @@ def check_point(
                     numeric["oracle"] = _everywhere(exact, found["complex_step"])
                 found_here = _compare(target, g[term], numeric, least, orders[term])
                 if any(comparison.wrong for comparison in found_here.comparisons):
-                    blurred = _blurred(point, target, numeric)
+                    blurred = _blurred(numeric, None if is_input else where, roundings)
                     found_here = _compare(target, g[term], blurred, least, orders[term])
                 tensors[term].append(found_here)
         least = ROUNDINGS * point.rounding / LIMITS["oracle"]
@@ -300,7 +301,7 @@ def check_point(
                 len(point.inputs),
                 tuple(tensors[term]),
                 repeatable,
-                None if answer is None else abs(answer.value[term] - values[term]) / size[term],
+                None if answer is None else _value_error(answer.value[term], values[term], size[term]),
             )
             for term in gradients
         ]
@@ -406,52 +407,46 @@ def _everywhere(exact: Array, complex_step: Derivatives) -> _Numeric:
     return _Numeric(np.arange(exact.size), exact.reshape(-1), left_out, 0.0)
 
 
-def _blurred(point: Point, target: _Target, numeric: dict[Method, _Numeric]) -> dict[Method, _Numeric]:
-    """The same, but for the exact methods with what the rounding of the loss's slopes can do to them.
+def _blurred(numeric: dict[Method, _Numeric], where: slice | None, roundings: _Roundings) -> dict[Method, _Numeric]:
+    """The same, but for the exact methods with what rounding can do to backpropagation.
 
-    Where a network is sure of its row, the slope of its loss is the small difference p − 1, known to the last bit of 1;
-    how far that bit reaches is the gradient of the outputs themselves, taken by the complex step.
+    They are more exact than it is where slopes are small differences: where an activation is saturated, or a network
+    sure of its row.
     """
-    n, k = len(point.inputs), point.network.outputs
-    layers = [(stage.block, stage.layer) for stage in point.network.stages]
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], (n, k))
-    bare = Point(Network(point.network.inputs, layers, OutputSum()), point.theta, point.inputs, signs)
-    entries = target.start + numeric["complex_step"].entries
-    reach = np.abs(complex_step(bare, target.stage, entries, _nobody).loss).max(initial=0)
+    blur = roundings.by_input if where is None else float(roundings.by_parameters[where].max(initial=0))
     methods: tuple[Method, ...] = ("complex_step", "oracle")
-    return {
-        m: replace(found, rounding=EPSILON * float(reach)) if m in methods else found for m, found in numeric.items()
-    }
+    return {m: replace(found, rounding=blur) if m in methods else found for m, found in numeric.items()}
 
 
-@dataclass(frozen=True)
-class OutputSum(Loss):
-    """The sum of the outputs, each with a sign."""
-
-    name = "output_sum"
-    formula = "L_i = Σ_j y_ij·p_ij"
-    targets = "values"
-
-    def bind(self, P: Array, Y: Array, L: Array, D: Array, scale: float, buffers: Buffers) -> tuple[Step, Step]:
-        """See ``Loss``."""
-        S = buffers.scratch(P.shape)
-
-        def forward() -> None:
-            np.multiply(P, Y, out=S)
-            np.add.reduce(S, axis=-1, out=L)
-
-        def backward() -> None:
-            np.multiply(Y, scale, out=D)
-
-        return forward, backward
-
-    def reference(self, P: Any, Y: Any, xp: Any) -> Any:
-        """See ``Loss``."""
-        return xp.sum(P * Y, axis=-1)
+def _value_error(said: float, found: float, size: float) -> float | None:
+    """None where the oracle's formula comes to no number and the engine does."""
+    return None if math.isnan(said) and math.isfinite(found) else abs(said - found) / size
 
 
-def _nobody(done: int) -> None:
-    """Is told of work that nobody waits for."""
+class _Roundings:
+    """How far the gradient's entries move with simulated roundings; computed when it is first asked for."""
+
+    def __init__(self, point: Point) -> None:
+        self._point = point
+
+    @cached_property
+    def _moved(self) -> tuple[Array, float]:
+        rest, rest_by_input = next(rounded_gradients(self._point, 0.0, slopes=True))
+        moved, by_input = np.zeros_like(rest), 0.0
+        for gradient, of_input in rounded_gradients(self._point, EPSILON / 2, slopes=True):
+            np.maximum(moved, np.abs(gradient - rest), out=moved)
+            by_input = max(by_input, float(np.abs(of_input - rest_by_input).max(initial=0)))
+        return moved, by_input
+
+    @property
+    def by_parameters(self) -> Array:
+        """Of each parameter (size,)."""
+        return self._moved[0]
+
+    @property
+    def by_input(self) -> float:
+        """Of that entry of the input that moves most."""
+        return self._moved[1]
 
 
 def _compare(
@@ -462,23 +457,26 @@ def _compare(
     scale = max(float(np.abs(flat).max(initial=0)), float(np.abs(exact).max(initial=0)), least)
     comparisons = []
     for method, found in numeric.items():
-        kept = ~found.left_out
+        # where the method comes to no number and backpropagation does, it has no answer: complex exp, or a formula
+        # that is not written for large arguments, overflow earlier than the engine
+        left_out = found.left_out | (np.isnan(found.values) & np.isfinite(flat[found.entries]))
+        kept = ~left_out
         error = np.abs(flat[found.entries] - found.values)
         # what rounding can make of a number is not held against it, and the error is relative to that much more
         blur = ROUNDINGS * np.broadcast_to(found.rounding, error.shape) / LIMITS[method]
         relative = np.where(error == 0, 0.0, error / np.maximum(scale, blur))
         relative[np.isnan(relative)] = np.inf
         relative[~kept] = -1
-        checked, left_out = len(found.entries), int(found.left_out.sum())
+        checked, excluded = len(found.entries), int(left_out.sum())
         if not kept.any():
-            comparisons.append(Comparison(method, checked, left_out, None, wrong=False))
+            comparisons.append(Comparison(method, checked, excluded, None, wrong=False))
             continue
         worst = int(relative.argmax())
         comparisons.append(
             Comparison(
                 method,
                 checked,
-                left_out,
+                excluded,
                 float(relative[worst]),
                 bool(relative[worst] > LIMITS[method]),
                 tuple(int(i) for i in np.unravel_index(int(found.entries[worst]), target.shape)),

@@ -65,14 +65,15 @@ class Point:
         batch.loss()
         return batch
 
-    @property
+    @cached_property
     def rounding(self) -> float:
-        """To what the loss is known here, at best: to its last bit, or to that of 1.
+        """To what the loss is known here, at best: to the last bit of itself, of the outputs, or of 1.
 
         It may be the small difference of large numbers (a network that is sure of its rows), and then its own size
         says nothing of its rounding.
         """
-        return EPSILON * max(1.0, abs(float(self.resting.loss())))
+        outputs = float(np.abs(self.resting.outputs).max(initial=0))
+        return EPSILON * max(1.0, abs(float(self.resting.loss())), outputs if math.isfinite(outputs) else 0.0)
 
     def after(self, stage: int) -> Point:
         """The same place, seen from behind ``stage``: its output is the input of the network that is left."""

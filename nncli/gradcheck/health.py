@@ -13,10 +13,10 @@ import numpy as np
 from nncli.engine.buffers import Array
 from nncli.engine.layers import Activate
 from nncli.gradcheck.copies import FLOOR, Point
+from nncli.gradcheck.rounding import rounded_gradients
 
 UNIT = float(np.finfo(np.float32).eps) / 2
 """The largest relative error of one rounding to float32."""
-DRAWS = 8
 ALLOWANCE = 16
 """How many times what the simulated roundings do is still ordinary: sums round once a term, the simulation once."""
 FLAT = float(np.finfo(np.float32).eps)
@@ -85,8 +85,7 @@ def _precision(point: Point) -> Iterator[Precision]:
     targets = point.targets if point.targets.dtype.kind == "i" else point.targets.astype(np.float32).astype(float)
     rounded = Point(point.network, theta, inputs, targets)
     exact, single = (_gradient(rounded, dtype) for dtype in (np.float64, np.float32))
-    rng = np.random.default_rng(0)
-    simulated = [_rounded_gradient(rounded, rng) for _ in range(DRAWS)]
+    simulated = [gradient for gradient, _ in rounded_gradients(rounded, UNIT, slopes=False)]
     views, least = point.network.layout.views, FLOOR * float(np.abs(exact).max(initial=0))
     named = zip(views(exact).items(), views(single).values(), *(views(g).values() for g in simulated), strict=True)
     for (name, wanted), found, *others in named:
@@ -106,30 +105,6 @@ def _gradient(point: Point, dtype: type[np.floating]) -> Array:
     batch.loss()
     batch.backward()
     return batch.gradient.astype(float)
-
-
-def _rounded_gradient(point: Point, rng: np.random.Generator) -> Array:
-    """The gradient at float64, with a rounding to float32 after every layer, forth and back, drawn at random."""
-
-    def rounding(array: Array) -> Array:
-        return UNIT * rng.uniform(-1, 1, array.shape)
-
-    batch = point.bind(keep_signals=True)
-    batch.theta[...] *= 1 + rounding(batch.theta)
-    for bound in batch.stages:
-        bound.forward()
-        bound.wires.Y[...] *= 1 + rounding(bound.wires.Y)
-    batch.loss()
-    batch.backward_outputs()
-    # the slope of a loss is often a difference of numbers as large as 1 over the rows
-    batch.output_gradient[...] += rounding(batch.output_gradient) * (1 / len(point.inputs) + batch.output_gradient)
-    for bound in reversed(batch.stages):
-        bound.backward()
-        if bound.wires.dX is not None:
-            bound.wires.dX[...] *= 1 + rounding(bound.wires.dX)
-    batch.add_penalties()
-    gradient: Array = batch.gradient * (1 + rounding(batch.gradient))
-    return gradient
 
 
 def _saturation(point: Point) -> Iterator[Saturation]:

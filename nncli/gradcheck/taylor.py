@@ -8,6 +8,7 @@ an error that is small, or at right angles to d, can hide. So a failure counts h
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -20,6 +21,8 @@ SHRINK = 4
 STEPS = 9
 LEAST_ORDER = 1.5
 """Between what right and wrong gradients show, 2 and 1, where the steps are small enough for neither to be clean."""
+NEIGHBOURS = 4
+"""From how many steps an order is read."""
 NOISE = 100
 """A remainder below so many roundings of f says nothing of an order."""
 
@@ -55,12 +58,14 @@ def observed_orders(
 
 
 def _order(remainders: list[float | None]) -> float | None:
-    """From three steps, the larger of two orders: at one step the terms in h² and h³ may cancel, and look like h."""
-    for k in range(len(remainders) - 1, 1, -1):
-        large, middle, small = remainders[k - 2 : k + 1]
-        if large is not None and middle is not None and small is not None:
-            return max(math.log(large / middle, SHRINK), math.log(middle / small, SHRINK))
-    return None
+    """The largest order between the last neighbours that stand above rounding.
+
+    At one step or two the terms in h² and h³ may cancel, and look like one in h; a wrong gradient shows in all.
+    """
+    heard = [remainder for remainder in remainders if remainder is not None]
+    if len(heard) < NEIGHBOURS or heard != remainders[remainders.index(heard[0]) :][: len(heard)]:
+        return None
+    return max(math.log(large / small, SHRINK) for large, small in pairwise(heard[-NEIGHBOURS:]))
 
 
 def _evaluate(batch: Bound) -> tuple[dict[str, float], list[Array]]:

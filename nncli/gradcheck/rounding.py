@@ -1,0 +1,52 @@
+"""What rounding can do to a gradient: the network once more, with a rounding drawn at random after every step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from nncli.engine.buffers import Array
+from nncli.gradcheck.copies import Point
+
+DRAWS = 8
+
+
+def rounded_gradients(point: Point, unit: float, *, slopes: bool) -> Iterator[tuple[Array, Array]]:
+    """The gradients by the parameters (size,) and by the input (n, d), as they might come out: ``DRAWS`` of them.
+
+    Every layer's output and every gradient that is handed on is moved by up to ``unit`` of itself. Where an activation
+    is saturated, or a network sure of its row, that shows in full: slopes are then small differences of numbers near 1.
+
+    Args:
+        point: Where; computed at float64.
+        unit: The largest relative error of one rounding, 6e-8 for float32, 1.1e-16 for float64.
+        slopes: Whether the slope of an activation, too, may be such a difference, whatever its formula.
+    """
+    rng = np.random.default_rng(0)
+
+    def round_(array: Array) -> None:
+        array *= 1 + unit * rng.uniform(-1, 1, array.shape)
+
+    for _ in range(DRAWS):
+        batch = point.bind(input_gradient=True, keep_signals=True)
+        assert batch.input_gradient is not None
+        round_(batch.theta)
+        for bound in batch.stages:
+            bound.forward()
+            round_(bound.wires.Y)
+        batch.loss()
+        batch.backward_outputs()
+        round_(batch.output_gradient)
+        # the slope of a loss is often a difference of numbers as large as 1, over the rows
+        batch.output_gradient[...] += unit / len(point.inputs) * rng.uniform(-1, 1, batch.output_gradient.shape)
+        for bound in reversed(batch.stages):
+            arriving = np.abs(bound.wires.dY).max(axis=-1, keepdims=True)
+            bound.backward()
+            if bound.wires.dX is not None:
+                round_(bound.wires.dX)
+                if slopes and bound.stage.layer.passes_gradient:
+                    bound.wires.dX[...] += unit * arriving * rng.uniform(-1, 1, bound.wires.dX.shape)
+        batch.add_penalties()
+        round_(batch.gradient)
+        yield batch.gradient, batch.input_gradient
