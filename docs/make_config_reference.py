@@ -10,10 +10,11 @@ from pydantic import BaseModel
 
 from nncli.config.schema import Config
 from nncli.data import sources
-from nncli.engine import activations, initializers, losses, optimizers
+from nncli.engine import activations, initializers, losses, norms, optimizers
 
 PIECES = {
     "Activations": activations.registry,
+    "Norms": norms.registry,
     "Losses": losses.registry,
     "Optimizers": optimizers.registry,
     "Initializers": initializers.registry,

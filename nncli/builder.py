@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from nncli.engine import initializers, losses, metrics
 from nncli.engine.activations import Activation
 from nncli.engine.buffers import Array
 from nncli.engine.initializers import Initializer
-from nncli.engine.layers import Activate, Dense, Layer
+from nncli.engine.layers import Activate, Dense, Dropout, Layer, Normalize
 from nncli.engine.network import Network
 from nncli.engine.optimizers import Optimizer
 from nncli.engine.penalties import Penalty
@@ -180,15 +181,24 @@ def build_network(config: Config, preprocessing: Preprocessing) -> Network:
         last = i == len(blocks) - 1
         units = _output_units(config, preprocessing) if last else block.units
         assert units is not None  # cross_check: only the last block may leave them out
-        activation = block.activation.build()
-        layers.append((f"layers.{i}", Dense(units, block.bias, _initializer(block, activation), penalty)))
-        if activation.name != "identity":
-            layers.append((f"layers.{i}", Activate(activation)))
+        layers += [(f"layers.{i}", layer) for layer in _layers(block, units, penalty)]
     loss, output = config.loss.build(), blocks[-1].activation.build()
     if output.name in loss.fused:
         layers.pop()
         return Network(len(preprocessing.features.names), layers, loss.fused[output.name](), output)
     return Network(len(preprocessing.features.names), layers, loss)
+
+
+def _layers(block: Block, units: int, penalty: Penalty) -> Iterator[Layer]:
+    """What a block is made of, in order."""
+    activation = block.activation.build()
+    yield Dense(units, block.bias, _initializer(block, activation), penalty)
+    if block.norm is not None:
+        yield Normalize(block.norm.build())
+    if activation.name != "identity":
+        yield Activate(activation)
+    if block.dropout:
+        yield Dropout(block.dropout)
 
 
 def _initializer(block: Block, activation: Activation) -> Initializer:

@@ -56,8 +56,10 @@ def check_gradients(
     seed = experiment.config.seed
     network = experiment.network if fault is None else _planted(fault, experiment.network)
     places = [
-        (place, list(_points(network, theta, experiment.train, stream(seed, Purpose.GRADCHECK))))
+        (place + suffix, [point.drawn(stream(seed, Purpose.NOISE)) if noisy else point for point in points])
         for place, theta in _places(experiment, trained)
+        for points in [list(_points(network, theta, experiment.train, stream(seed, Purpose.GRADCHECK)))]
+        for noisy, suffix in ([(True, ""), (False, ", dropout off")] if network.noisy else [(False, "")])
     ]
     total, done = sum(work(point) for _, points in places for point in points), 0
 

@@ -46,11 +46,15 @@ def _model(config: Config) -> Iterator[Problem]:
     for i, block in enumerate(blocks[:-1]):
         if block.units is None:
             yield config.problem(f"model.layers.{i}", "needs units", "only the last block's follow from the target")
+    last = len(blocks) - 1
+    if blocks[-1].dropout:
+        where, remedy = f"model.layers.{last}.dropout", "set it on the block before, or leave it out"
+        yield config.problem(where, "the output block's values are the predictions: none may be missing", remedy)
     output = blocks[-1].activation.name
     why = losses.objection(losses.registry[config.loss.name], activations.registry[output])
     if why:
         fitting = [a.name for a in activations.registry if not losses.objection(losses.registry[config.loss.name], a)]
-        where = f"model.layers.{len(blocks) - 1}.activation"
+        where = f"model.layers.{last}.activation"
         yield config.problem(where, why, f"fitting are {', '.join(fitting)}")
 
 

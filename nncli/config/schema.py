@@ -11,19 +11,21 @@ from pydantic import Field, PrivateAttr, StringConstraints
 from nncli.config.document import Document, KeyPath, display
 from nncli.config.pieces import Piece, Strict, piece_field
 from nncli.data import sources
-from nncli.engine import activations, initializers, losses, optimizers
+from nncli.engine import activations, initializers, losses, norms, optimizers
 from nncli.errors import Problem
 
 if TYPE_CHECKING:
     Activation: TypeAlias = Piece
     Initializer: TypeAlias = Piece
     Loss: TypeAlias = Piece
+    Norm: TypeAlias = Piece
     Optimizer: TypeAlias = Piece
     Source: TypeAlias = Piece
 else:
     Activation = piece_field(activations.registry, "identity")
     Initializer = piece_field(initializers.registry, "glorot_uniform")
     Loss = piece_field(losses.registry, "cross_entropy")
+    Norm = piece_field(norms.registry, "layer")
     Optimizer = piece_field(optimizers.registry, "adam")
     Source = piece_field(sources.registry, "iris")
 
@@ -72,7 +74,7 @@ class Data(Strict):
 
 
 class Block(Strict):
-    """One entry of model.layers: a dense layer and its activation."""
+    """One entry of model.layers: a dense layer, then norm, activation and dropout, as asked."""
 
     units: Annotated[int, Ge(1), Le(1_000_000)] | None = Field(
         None, description="its width; the last block's follows from the target"
@@ -80,6 +82,8 @@ class Block(Strict):
     activation: Activation = Field("identity", description="what it does to its sums", validate_default=True)
     initializer: Literal["auto"] | Initializer = Field("auto", description="initial weights; auto: fits the activation")
     bias: bool = Field(True, description="whether it adds a bias")
+    norm: Norm | None = Field(None, description="brings its sums to one scale, in front of the activation")
+    dropout: Share = Field(0.0, description="share of its values that are set to 0 at random in the training")
 
 
 class Model(Strict):

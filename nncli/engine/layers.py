@@ -18,6 +18,7 @@ from numpy.random import Generator
 from nncli.engine.activations import Activation
 from nncli.engine.buffers import Array, Buffers, Step, rows_of
 from nncli.engine.initializers import GlorotUniform, Initializer
+from nncli.engine.norms import Norm, NormArrays
 from nncli.engine.parameters import Parameter
 from nncli.engine.penalties import NO_PENALTY, Penalty
 
@@ -37,6 +38,7 @@ class Wires:
         dY: Where dC/dY is found, (..., n, d_out); the array of ``dX`` for a layer that ``passes_gradient``.
         theta: The layer's own slice of the parameter vector, (..., size).
         gradient: The same slice of the gradient, (..., size).
+        noise: What the layer draws, an array (n, width) for each of ``Layer.noise``; the same for all copies.
     """
 
     X: Array
@@ -45,6 +47,7 @@ class Wires:
     dY: Array
     theta: Array
     gradient: Array
+    noise: tuple[Array, ...] = ()
 
 
 class Layer(ABC):
@@ -81,6 +84,18 @@ class Layer(ABC):
         """
         return {}
 
+    def noise(self, d_in: int) -> tuple[int, ...]:
+        """The widths of the random arrays that it needs for each batch; none for most."""
+        return ()
+
+    def draw(self, noise: tuple[Array, ...], rng: Generator) -> None:
+        """Fill its random arrays for another batch."""
+        return
+
+    def quiet(self, noise: tuple[Array, ...]) -> None:
+        """Fill them so that nothing is random: outside of the training."""
+        return
+
     @abstractmethod
     def bind(self, wires: Wires, buffers: Buffers) -> tuple[Step, Step]:
         """Return (forward, backward) over ``wires``."""
@@ -93,7 +108,7 @@ class Layer(ABC):
         return None
 
     @abstractmethod
-    def reference(self, X: Any, tensors: Mapping[str, Any], xp: Any) -> Any:
+    def reference(self, X: Any, tensors: Mapping[str, Any], noise: tuple[Array, ...], xp: Any) -> Any:
         """Y by the formula, in the functions of ``xp``; X comes without a column of ones."""
 
     def switches(self, X: Array) -> tuple[Array, ...]:
@@ -179,7 +194,7 @@ class Dense(Layer):
         """Column c of [W; b] makes unit c."""
         return replace(self, units=units)
 
-    def reference(self, X: Any, tensors: Mapping[str, Any], xp: Any) -> Any:
+    def reference(self, X: Any, tensors: Mapping[str, Any], noise: tuple[Array, ...], xp: Any) -> Any:
         Z = xp.dot(X, tensors["weight"])
         return Z + tensors["bias"] if self.bias else Z
 
@@ -210,9 +225,94 @@ class Activate(Layer):
         """The activation's own two functions."""
         return self.activation.bind(wires.X, wires.Y, wires.dY, buffers)
 
-    def reference(self, X: Any, tensors: Mapping[str, Any], xp: Any) -> Any:
+    def reference(self, X: Any, tensors: Mapping[str, Any], noise: tuple[Array, ...], xp: Any) -> Any:
         return self.activation.reference(X, xp)
 
     def switches(self, X: Array) -> tuple[Array, ...]:
         """The distance from each kink."""
         return tuple(X - kink for kink in self.activation.kinks)
+
+
+@dataclass(frozen=True)
+class Normalize(Layer):
+    """Y = scale·X̂ + shift, X̂ normalized by one of the registered norms."""
+
+    norm: Norm
+
+    kind = "norm"
+    in_place = True
+
+    def parameters(self, d_in: int) -> tuple[Parameter, ...]:
+        """A scale and a shift for each unit."""
+        return Parameter("scale", (d_in,), "scale"), Parameter("shift", (d_in,), "bias")
+
+    def initialize(self, tensors: Mapping[str, Array], rng: Generator) -> None:
+        """They start where they change nothing."""
+        tensors["scale"][...] = 1
+        tensors["shift"][...] = 0
+
+    def bind(self, wires: Wires, buffers: Buffers) -> tuple[Step, Step]:
+        """The norm's own two functions."""
+        d = wires.X.shape[-1]
+
+        def halves(flat: Array) -> tuple[Array, Array]:
+            return flat[..., :d], flat[..., d:]
+
+        scale, shift = (half[..., np.newaxis, :] for half in halves(wires.theta))
+        arrays = NormArrays(wires.X, wires.Y, wires.dX, wires.dY, scale, shift, *halves(wires.gradient))
+        return self.norm.bind(arrays, buffers)
+
+    def reference(self, X: Any, tensors: Mapping[str, Any], noise: tuple[Array, ...], xp: Any) -> Any:
+        return self.norm.reference(X, tensors["scale"], tensors["shift"], xp)
+
+    def formulas(self) -> Mapping[str, str]:
+        """As the record states them."""
+        return {"Y": f"norm({{X}}), {self.norm.formula}", "dX": self.norm.derivative}
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Y = X ⊙ M, in the training: each m_ij is 0 with probability ``rate``, and 1/(1 − rate) otherwise.
+
+    So the mean of Y is X (inverted dropout), and outside of the training M is 1 (Srivastava et al. 2014).
+    """
+
+    rate: float
+
+    kind = "dropout"
+    in_place = True
+    passes_gradient = True
+
+    def noise(self, d_in: int) -> tuple[int, ...]:
+        """The mask M."""
+        return (d_in,)
+
+    def draw(self, noise: tuple[Array, ...], rng: Generator) -> None:
+        """Uniform numbers, of which those below the rate become 0."""
+        (M,) = noise
+        rng.random(dtype=M.dtype.type, out=M.T)  # its rows are the slower axis in memory
+        np.greater_equal(M, self.rate, out=M)
+        np.multiply(M, 1 / (1 - self.rate), out=M)
+
+    def quiet(self, noise: tuple[Array, ...]) -> None:
+        """A mask of ones."""
+        noise[0][...] = 1
+
+    def bind(self, wires: Wires, buffers: Buffers) -> tuple[Step, Step]:
+        """A product with the mask each way."""
+        X, Y, dY, (M,) = wires.X, wires.Y, wires.dY, wires.noise
+
+        def forward() -> None:
+            np.multiply(X, M, out=Y)
+
+        def backward() -> None:
+            np.multiply(dY, M, out=dY)
+
+        return forward, backward
+
+    def reference(self, X: Any, tensors: Mapping[str, Any], noise: tuple[Array, ...], xp: Any) -> Any:
+        return X * noise[0]
+
+    def formulas(self) -> Mapping[str, str]:
+        """Its mask is 1 where nothing is trained."""
+        return {"Y": "{X} ⊙ M, M = 1 outside of the training", "dX": "{dY} ⊙ M"}

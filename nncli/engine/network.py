@@ -37,6 +37,13 @@ class Stage:
         """What messages call it."""
         return f"{self.block}.{self.layer.kind}"
 
+    def noise(self, n: int, buffers: Buffers) -> tuple[Array, ...]:
+        """The random arrays of its layer for batches of ``n`` rows, quiet as yet."""
+        dtype = np.zeros(0, buffers.dtype).real.dtype
+        arrays = tuple(buffers.keep((n, width), dtype) for width in self.layer.noise(self.inputs))
+        self.layer.quiet(arrays)
+        return arrays
+
 
 @dataclass(frozen=True)
 class BoundStage:
@@ -96,6 +103,11 @@ class Network:
         """Where the parameters of each stage lie in the flat vector."""
         sizes = [sum(p.size for p in stage.layer.parameters(stage.inputs)) for stage in self.stages]
         return tuple(slice(end - size, end) for size, end in zip(sizes, accumulate(sizes), strict=True))
+
+    @property
+    def noisy(self) -> bool:
+        """Whether any of its layers draws random numbers in the training."""
+        return any(stage.layer.noise(stage.inputs) for stage in self.stages)
 
     def after(self, i: int) -> Network:
         """What comes behind stage ``i``, as a network of its own; its parameters are the rest of the flat vector."""
@@ -196,6 +208,7 @@ class Bound:
                 dY=slope if layer.passes_gradient and slope is not None else buffers.keep(shape),
                 theta=theta[place],
                 gradient=gradient[place],
+                noise=stage.noise(n, buffers),
             )
             bound.append(BoundStage(stage, wires, *layer.bind(wires, buffers)))
             self.signals.append((stage.name, wires.Y))
@@ -218,6 +231,11 @@ class Bound:
         self._penalty_slopes = [add for _, add in penalties]
         self._forward = [stage.forward for stage in bound]
         self._backward = [stage.backward for stage in reversed(bound)]
+
+    def draw(self, rng: Generator) -> None:
+        """Fill the random arrays of all layers for another batch; until then, nothing is random."""
+        for bound in self.stages:
+            bound.stage.layer.draw(bound.wires.noise, rng)
 
     def forward(self) -> None:
         """Run the batch through every layer."""

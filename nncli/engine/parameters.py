@@ -16,7 +16,7 @@ class Parameter:
 
     name: str
     shape: tuple[int, ...]
-    role: Literal["weight", "bias"]
+    role: Literal["weight", "bias", "scale"]
 
     @property
     def size(self) -> int:

@@ -14,6 +14,7 @@ class Purpose(IntEnum):
     WEIGHTS = 1
     ORDER = 2
     GRADCHECK = 3
+    NOISE = 4
 
 
 def stream(seed: int, purpose: Purpose, *key: int) -> Generator:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from nncli.engine.buffers import Array, Buffers
@@ -41,12 +42,26 @@ class Point:
         theta: (size,) at float64.
         inputs: (n, d + 1) at float64, ones in the last column.
         targets: (n,) codes or (n, k) values.
+        noise: The random arrays of each stage, frozen; as outside of the training where none are given.
     """
 
     network: Network
     theta: Array
     inputs: Array
     targets: Array
+    noise: tuple[tuple[Array, ...], ...] = ()
+
+    def drawn(self, rng: Generator) -> Point:
+        """The same, with random arrays drawn once."""
+        batch = self.bind()
+        batch.draw(rng)
+        return replace(self, noise=tuple(bound.wires.noise for bound in batch.stages))
+
+    def freeze(self, batch: Bound) -> None:
+        """Give a binding of the network the noise of this point."""
+        for bound, noise in zip(batch.stages, self.noise, strict=False):
+            for array, frozen in zip(bound.wires.noise, noise, strict=True):
+                array[...] = frozen
 
     def bind(self, *, dtype: DTypeLike = np.float64, input_gradient: bool = False, keep_signals: bool = False) -> Bound:
         """The network bound at this point, the batch filled in."""
@@ -55,6 +70,7 @@ class Point:
         batch = self.network.bind(theta, gradient, n, input_gradient=input_gradient, keep_signals=keep_signals)
         batch.inputs[...] = self.inputs
         batch.targets[...] = self.targets
+        self.freeze(batch)
         return batch
 
     @cached_property
@@ -82,7 +98,7 @@ class Point:
         output = self.resting.stages[stage].wires.Y
         inputs = np.hstack([output, np.ones((len(output), 1))])
         theta = self.theta[self.network.places[stage].stop :]
-        return Point(self.network.after(stage), theta, inputs, self.targets)
+        return Point(self.network.after(stage), theta, inputs, self.targets, self.noise[stage + 1 :])
 
 
 Tick: TypeAlias = Callable[[int], None]
@@ -127,6 +143,7 @@ class Copies:
         self._signal[...] = rest.inputs
         self._batch = network.bind(rest.theta, np.zeros_like(rest.theta), n, inputs=self._signal, keep_signals=True)
         self._batch.targets[...] = point.targets
+        rest.freeze(self._batch)
         self._moved = stage_copies(point, stage, self.count, dtype)
         self.base = self._moved.base
         self._batch.forward()
@@ -266,7 +283,7 @@ class _Columns(StageCopies):
         self._columns = np.zeros((len(self._matrix), count), dtype)
         self._Y = Buffers(dtype).keep((len(at.X), count))
         theta = self._columns.reshape(-1)
-        wires = Wires(at.X.astype(dtype), self._Y, None, self._Y, theta, theta)
+        wires = Wires(at.X.astype(dtype), self._Y, None, self._Y, theta, theta, at.noise)
         self._forward, _ = wide.bind(wires, Buffers(dtype))
 
     def move(self, entries: Array, shift: complex | Array) -> None:
@@ -302,7 +319,9 @@ class _OwnParameters(StageCopies):
         self._theta = np.tile(at.theta.astype(dtype), (count, 1))
         self._Y = Buffers(dtype).keep((count, *at.Y.shape))
         X = np.broadcast_to(at.X.astype(dtype), (count, *at.X.shape))
-        self._forward, _ = layer.bind(Wires(X, self._Y, None, self._Y, self._theta, self._theta), Buffers(dtype))
+        self._forward, _ = layer.bind(
+            Wires(X, self._Y, None, self._Y, self._theta, self._theta, at.noise), Buffers(dtype)
+        )
 
     def move(self, entries: Array, shift: complex | Array) -> None:
         copy = np.arange(len(entries))

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from nncli.engine.buffers import Array, Step
-from nncli.engine.layers import Activate, Dense, Layer, Wires
+from nncli.engine.layers import Activate, Dense, Dropout, Layer, Normalize, Wires
 from nncli.engine.losses import Loss
 from nncli.engine.network import Network
 from nncli.engine.penalties import Penalty
@@ -301,6 +301,51 @@ class WrongMask(LayerFault):
             wires.dY[...] *= np.roll(wires.Y > 0, 1, axis=0)
 
         return wrong
+
+
+@registry.register
+class NormWithoutMean(LayerFault):
+    """The mean that a norm takes off its input is forgotten on the way back."""
+
+    name = "norm_without_mean"
+    formula = "dX ← dX without the term of ∂μ/∂X"
+    sits_in = "a norm"
+
+    def fits(self, layer: Layer) -> bool:
+        return isinstance(layer, Normalize)
+
+    def spoil(self, layer: Layer, wires: Wires, backward: Step) -> Step:
+        scale, shift = wires.theta.reshape(2, -1)
+
+        def mean(array: Array) -> Array:
+            return np.asarray(array.mean(axis=-1, keepdims=True))
+
+        def wrong() -> None:
+            backward()
+            if wires.dX is None:
+                return
+            X_hat, dX_hat = (wires.Y - shift) / scale, wires.dY * scale
+            times_sigma = dX_hat - mean(dX_hat) - X_hat * mean(dX_hat * X_hat)
+            # the norm keeps its σ to itself: it is how much smaller what it handed on is than this
+            per_sigma = mean(wires.dX * times_sigma) / mean(times_sigma * times_sigma)
+            wires.dX[...] += mean(dX_hat) * per_sigma
+
+        return wrong
+
+
+@registry.register
+class ForgottenMask(LayerFault):
+    """Dropout drops on the way forward alone."""
+
+    name = "forgotten_dropout_mask"
+    formula = "dX ← dY"
+    sits_in = "dropout"
+
+    def fits(self, layer: Layer) -> bool:
+        return isinstance(layer, Dropout)
+
+    def spoil(self, layer: Layer, wires: Wires, backward: Step) -> Step:
+        return lambda: None
 
 
 @registry.register

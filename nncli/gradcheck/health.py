@@ -6,7 +6,7 @@ Nothing here is right or wrong as the other methods mean it; it is said, and war
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -83,7 +83,7 @@ def look(point: Point, place: str, *, single: bool) -> Health:
 def _precision(point: Point) -> Iterator[Precision]:
     theta, inputs = (a.astype(np.float32).astype(float) for a in (point.theta, point.inputs))
     targets = point.targets if point.targets.dtype.kind == "i" else point.targets.astype(np.float32).astype(float)
-    rounded = Point(point.network, theta, inputs, targets)
+    rounded = replace(point, theta=theta, inputs=inputs, targets=targets)
     exact, single = (_gradient(rounded, dtype) for dtype in (np.float64, np.float32))
     simulated = [gradient for gradient, _ in rounded_gradients(rounded, UNIT, slopes=False)]
     views, least = point.network.layout.views, FLOOR * float(np.abs(exact).max(initial=0))

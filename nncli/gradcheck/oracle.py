@@ -40,13 +40,14 @@ def ask(point: Point) -> OracleAnswer:
     xp = Functions(autograd.numpy, "autograd.scipy.special")
     network = point.network
     X = point.inputs[:, :-1].copy()
+    noises = [bound.wires.noise for bound in point.resting.stages]
 
     def loss(theta: Any, inputs: Any) -> Any:
         tensors = network.layout.views(theta)
         signal = inputs
-        for stage in network.stages:
+        for stage, noise in zip(network.stages, noises, strict=True):
             own = {p.name: tensors[f"{stage.block}.{p.name}"] for p in stage.layer.parameters(stage.inputs)}
-            signal = stage.layer.reference(signal, own, xp)
+            signal = stage.layer.reference(signal, own, noise, xp)
         return xp.mean(network.loss.reference(signal, point.targets, xp))
 
     def penalty(theta: Any) -> Any:

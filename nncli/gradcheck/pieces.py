@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from nncli.engine import activations, losses, optimizers
+from nncli.engine import activations, losses, norms, optimizers
 from nncli.engine.activations import Sigmoid, Tanh
 from nncli.engine.buffers import Array, Buffers
-from nncli.engine.layers import Activate, Dense
+from nncli.engine.layers import Activate, Dense, Dropout, Normalize
 from nncli.engine.losses import MeanSquaredError
 from nncli.engine.network import Network
 from nncli.engine.optimizers import Optimizer
@@ -96,6 +96,11 @@ def _samples() -> Iterator[_Sample]:
     for bias in (True, False):
         network = sample_network([Activate(Tanh()), Dense(5, bias=bias)], Tanh(), mse)
         yield _Sample("layer", f"dense{'' if bias else ' without bias'}", network)
+    for kind in norms.registry:
+        for norm in variants(kind()):
+            yield _Sample("norm", described(norm), sample_network([Normalize(norm), Activate(Tanh())], Tanh(), mse))
+    network = sample_network([Activate(Tanh()), Dropout(0.4)], Tanh(), mse)
+    yield _Sample("layer", "dropout (its mask frozen)", network)
     for penalty in (Penalty(l1=0.1), Penalty(l2=0.1), Penalty(l1=0.2, l2=0.3)):
         network = sample_network([Activate(Tanh())], Tanh(), mse, penalty=penalty)
         yield _Sample("penalty", f"l1={penalty.l1:g}, l2={penalty.l2:g}", network)

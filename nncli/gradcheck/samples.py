@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nncli.engine.activations import Activation, Tanh
+from nncli.engine.buffers import Array
 from nncli.engine.initializers import Normal
 from nncli.engine.layers import Activate, Dense, Layer
 from nncli.engine.losses import Loss
@@ -43,16 +44,19 @@ def sample_network(
 
 
 def sample_point(network: Network, *, n: int = 6, seed: int = 0) -> Point:
-    """Random parameters (biases too), a random batch with targets that the loss takes."""
+    """Random parameters (biases and scales too), a random batch with targets that the loss takes, frozen noise."""
     rng = np.random.default_rng(seed)
     theta = network.initialize(rng, np.float64)
     for name, view in network.layout.views(theta).items():
         if network.layout[name].role == "bias":
             view[...] = rng.normal(0, 0.3, view.shape)
+        if network.layout[name].role == "scale":
+            view[...] = rng.uniform(0.5, 2, view.shape)
     inputs = np.hstack([rng.normal(size=(n, network.inputs)), np.ones((n, 1))])
     k = network.outputs
+    targets: Array = rng.normal(size=(n, k))
     if network.loss.targets == "codes":
-        return Point(network, theta, inputs, rng.integers(0, k, n))
-    if network.loss.classification:
-        return Point(network, theta, inputs, rng.integers(0, 2, (n, k)).astype(float))
-    return Point(network, theta, inputs, rng.normal(size=(n, k)))
+        targets = rng.integers(0, k, n)
+    elif network.loss.classification:
+        targets = rng.integers(0, 2, (n, k)).astype(float)
+    return Point(network, theta, inputs, targets).drawn(rng)

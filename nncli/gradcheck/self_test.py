@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nncli.engine.activations import Relu, Softmax, Tanh
-from nncli.engine.layers import Activate, Dense
+from nncli.engine.layers import Activate, Dense, Dropout, Layer, Normalize
 from nncli.engine.losses import CrossEntropy
 from nncli.engine.network import Network
+from nncli.engine.norms import LayerNorm
 from nncli.engine.penalties import Penalty
 from nncli.gradcheck.check import METHODS, Method, check_point
 from nncli.gradcheck.faults import Fault, registry
@@ -44,11 +45,13 @@ class FaultCheck:
 
 def sample_networks() -> dict[str, Network]:
     """What the faults are planted into: between them, there is a place for each."""
-    middle = [Activate(Relu()), Dense(5), Activate(Tanh())]
+    plain: list[Layer] = [Activate(Relu()), Dense(5), Activate(Tanh())]
+    blocks: list[Layer] = [Activate(Relu()), Dense(5), Normalize(LayerNorm()), Activate(Tanh()), Dropout(0.3)]
     penalty = Penalty(l1=0.01, l2=0.1)
     return {
-        "fused": sample_network(list(middle), Softmax(), CrossEntropy(), fuse=True, penalty=penalty),
-        "unfused": sample_network(list(middle), Softmax(), CrossEntropy(), penalty=penalty),
+        "fused": sample_network(plain, Softmax(), CrossEntropy(), fuse=True, penalty=penalty),
+        "unfused": sample_network(plain, Softmax(), CrossEntropy(), penalty=penalty),
+        "normed": sample_network(blocks, Softmax(), CrossEntropy(), fuse=True, penalty=penalty),
     }
 
 

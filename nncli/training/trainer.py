@@ -99,11 +99,14 @@ class Trainer:
         """One pass over the rows. Returns (mean loss, problem), or None when it was told to stop."""
         train, seed = self.experiment.train, self.experiment.config.seed
         order = stream(seed, Purpose.ORDER, epoch).permutation(len(train.inputs))
+        noise = stream(seed, Purpose.NOISE, epoch) if self.experiment.network.noisy else None
         rate, step, total = self._rate, self._step, 0.0
         clock, told = time.perf_counter, time.perf_counter()
         for number, (rows, batch) in enumerate(batches.of(order), start=1):
             train.inputs.take(rows, 0, batch.inputs, "clip")
             train.targets.take(rows, 0, batch.targets, "clip")
+            if noise is not None:
+                batch.draw(noise)
             batch.forward()
             loss = float(batch.loss())
             if not math.isfinite(loss):

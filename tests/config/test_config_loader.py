@@ -91,6 +91,18 @@ WRONG = [
         ],
     ),
     (
+        changed("activation: softmax", "activation: softmax, dropout: 0.1"),
+        [
+            "c.yaml:5:38  model.layers.1.dropout: the output block's values are the predictions: none may be missing; "
+            "set it on the block before, or leave it out"
+        ],
+    ),
+    (changed("relu", "relu, dropout: 1"), ["c.yaml:4:45  model.layers.0.dropout: must be less than 1 (is 1)"]),
+    (
+        changed("relu", "relu, norm: lyer"),
+        ["c.yaml:4:42  model.layers.0.norm: unknown name 'lyer', did you mean 'layer'?"],
+    ),
+    (
         changed("{units: 4, activation: relu}", "{activation: relu}"),
         ["c.yaml:4:7  model.layers.0: needs units; only the last block's follow from the target"],
     ),

@@ -25,6 +25,8 @@ NAMED_FIRST = {
     "single_precision": "layers.1.bias",
     "accumulated": "layers.1.bias",
     "wrong_relu_mask": "layers.0.weight",
+    "norm_without_mean": "middle.bias",
+    "forgotten_dropout_mask": "middle.shift",
     "missing_mean": "layers.2.bias",
     "softmax_diagonal": "layers.2.bias",
     "forgotten_penalty": "layers.2.weight",
@@ -33,6 +35,10 @@ NAMED_FIRST = {
 # of the activations relu and tanh (and softmax, unfused) the middle one is tanh behind layers.1 or that behind middle
 NAMED_FIRST_BY_NETWORK = {
     ("forgotten_derivative", "fused"): "middle.bias",
+    ("forgotten_derivative", "normed"): "middle.shift",
+    # where a norm stands behind the dense layer, its shift is what comes first
+    ("sign_flip", "normed"): "middle.shift",
+    ("transposed_weight", "normed"): "middle.shift",
     ("forgotten_derivative", "unfused"): "layers.1.bias",
 }
 
@@ -70,6 +76,7 @@ def test_planting_changes_the_backward_pass_and_nothing_else(name: str) -> None:
             batch = net.bind(at.theta, np.zeros_like(at.theta), len(at.inputs))
             batch.inputs[...] = at.inputs
             batch.targets[...] = at.targets
+            at.freeze(batch)
             batch.forward()
             values.append(float(batch.loss() + batch.penalty()))
             batch.backward()

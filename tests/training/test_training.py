@@ -58,6 +58,35 @@ def test_the_same_config_gives_the_same_bits_and_another_seed_others() -> None:
     assert digests[0] == digests[1] != digests[2]
 
 
+DROPOUT = "model.layers=[{units: 8, activation: tanh, norm: layer, dropout: 0.3}, {activation: sigmoid}]"
+
+
+def test_dropout_follows_the_seed_and_is_off_where_nothing_is_trained() -> None:
+    first, second = (nncli.train(config(DROPOUT)) for _ in range(2))
+    assert summary(first)["digests"] == summary(second)["digests"]
+    assert summary(first)["digests"] != summary(nncli.train(config(DROPOUT, "seed=1")))["digests"]
+    # twice the same figures: nothing is drawn for them
+    assert (
+        evaluate(first).loss == evaluate(first).loss == pytest.approx(summary(first)["metrics"]["test_loss"], rel=1e-6)
+    )
+
+
+def test_dropout_draws_anew_for_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    masks: list[bytes] = []
+    right = Bound.forward
+
+    def forward(self: Bound) -> None:
+        if self.n == 16:
+            masks.append(self.stages[3].wires.noise[0].tobytes())
+        right(self)
+
+    monkeypatch.setattr(Bound, "forward", forward)
+    for _ in Trainer(build(config(DROPOUT, "training.epochs=2", "data.split.validation=0"))).run():
+        pass
+    assert len(masks) > 10
+    assert len(set(masks)) == len(masks)
+
+
 def test_the_resolved_config_of_a_run_trains_the_same_weights() -> None:
     first = nncli.train(config("training.epochs=3", "seed=7"))
     again = nncli.train(nncli.load_config(first.path / "config.yaml"))
