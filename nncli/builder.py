@@ -21,7 +21,7 @@ from nncli.engine import initializers, losses, metrics
 from nncli.engine.activations import Activation
 from nncli.engine.buffers import Array
 from nncli.engine.initializers import Initializer
-from nncli.engine.layers import Activate, Dense, Dropout, Layer, Normalize
+from nncli.engine.layers import Activate, Dense, Dropout, Fork, Join, Layer, Normalize
 from nncli.engine.network import Network
 from nncli.engine.optimizers import Optimizer
 from nncli.engine.penalties import Penalty
@@ -177,11 +177,13 @@ def build_network(config: Config, preprocessing: Preprocessing) -> Network:
     penalty = Penalty(config.regularization.l1, config.regularization.l2)
     blocks = config.model.layers
     layers: list[tuple[str, Layer]] = []
+    width = len(preprocessing.features.names)
     for i, block in enumerate(blocks):
         last = i == len(blocks) - 1
         units = _output_units(config, preprocessing) if last else block.units
         assert units is not None  # cross_check: only the last block may leave them out
-        layers += [(f"layers.{i}", layer) for layer in _layers(block, units, penalty)]
+        layers += [(f"layers.{i}", layer) for layer in _layers(block, width, units, penalty)]
+        width = units
     loss, output = config.loss.build(), blocks[-1].activation.build()
     if output.name in loss.fused:
         layers.pop()
@@ -189,16 +191,21 @@ def build_network(config: Config, preprocessing: Preprocessing) -> Network:
     return Network(len(preprocessing.features.names), layers, loss)
 
 
-def _layers(block: Block, units: int, penalty: Penalty) -> Iterator[Layer]:
+def _layers(block: Block, inputs: int, units: int, penalty: Penalty) -> Iterator[Layer]:
     """What a block is made of, in order."""
     activation = block.activation.build()
-    yield Dense(units, block.bias, _initializer(block, activation), penalty)
+    initializer = _initializer(block, activation)
+    if block.residual:
+        yield Fork()
+    yield Dense(units, block.bias, initializer, penalty)
     if block.norm is not None:
         yield Normalize(block.norm.build())
     if activation.name != "identity":
         yield Activate(activation)
     if block.dropout:
         yield Dropout(block.dropout)
+    if block.residual:
+        yield Join(inputs, units, initializer, penalty)
 
 
 def _initializer(block: Block, activation: Activation) -> Initializer:

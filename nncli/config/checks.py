@@ -50,6 +50,9 @@ def _model(config: Config) -> Iterator[Problem]:
     if blocks[-1].dropout:
         where, remedy = f"model.layers.{last}.dropout", "set it on the block before, or leave it out"
         yield config.problem(where, "the output block's values are the predictions: none may be missing", remedy)
+    if blocks[-1].residual:
+        remedy = "set it on the block before, or leave it out"
+        yield config.problem(f"model.layers.{last}.residual", "goes with a hidden block, not with the output", remedy)
     output = blocks[-1].activation.name
     why = losses.objection(losses.registry[config.loss.name], activations.registry[output])
     if why:

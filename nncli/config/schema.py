@@ -74,7 +74,7 @@ class Data(Strict):
 
 
 class Block(Strict):
-    """One entry of model.layers: a dense layer, then norm, activation and dropout, as asked."""
+    """One entry of model.layers: a dense layer, then norm, activation, dropout and the sum with its input, as asked."""
 
     units: Annotated[int, Ge(1), Le(1_000_000)] | None = Field(
         None, description="its width; the last block's follows from the target"
@@ -84,6 +84,9 @@ class Block(Strict):
     bias: bool = Field(True, description="whether it adds a bias")
     norm: Norm | None = Field(None, description="brings its sums to one scale, in front of the activation")
     dropout: Share = Field(0.0, description="share of its values that are set to 0 at random in the training")
+    residual: bool = Field(
+        False, description="whether its input is added at its end; through learned weights where the widths differ"
+    )
 
 
 class Model(Strict):

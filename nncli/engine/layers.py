@@ -39,6 +39,8 @@ class Wires:
         theta: The layer's own slice of the parameter vector, (..., size).
         gradient: The same slice of the gradient, (..., size).
         noise: What the layer draws, an array (n, width) for each of ``Layer.noise``; the same for all copies.
+        skip: The signal that a ``Fork`` remembers and its ``Join`` adds, (..., n, d_skip).
+        d_skip: Its gradient, which the join writes and the fork adds to that of its input.
     """
 
     X: Array
@@ -48,6 +50,8 @@ class Wires:
     theta: Array
     gradient: Array
     noise: tuple[Array, ...] = ()
+    skip: Array | None = None
+    d_skip: Array | None = None
 
 
 class Layer(ABC):
@@ -108,8 +112,11 @@ class Layer(ABC):
         return None
 
     @abstractmethod
-    def reference(self, X: Any, tensors: Mapping[str, Any], noise: tuple[Array, ...], xp: Any) -> Any:
-        """Y by the formula, in the functions of ``xp``; X comes without a column of ones."""
+    def reference(self, X: Any, tensors: Mapping[str, Any], given: tuple[Any, ...], xp: Any) -> Any:
+        """Y by the formula, in the functions of ``xp``.
+
+        X comes without a column of ones; ``given`` is the layer's noise, or the signal that a join adds.
+        """
 
     def switches(self, X: Array) -> tuple[Array, ...]:
         """What changes its sign where the layer goes over from one piece to another; see ``Activation.kinks``."""
@@ -194,7 +201,7 @@ class Dense(Layer):
         """Column c of [W; b] makes unit c."""
         return replace(self, units=units)
 
-    def reference(self, X: Any, tensors: Mapping[str, Any], noise: tuple[Array, ...], xp: Any) -> Any:
+    def reference(self, X: Any, tensors: Mapping[str, Any], given: tuple[Any, ...], xp: Any) -> Any:
         Z = xp.dot(X, tensors["weight"])
         return Z + tensors["bias"] if self.bias else Z
 
@@ -225,7 +232,7 @@ class Activate(Layer):
         """The activation's own two functions."""
         return self.activation.bind(wires.X, wires.Y, wires.dY, buffers)
 
-    def reference(self, X: Any, tensors: Mapping[str, Any], noise: tuple[Array, ...], xp: Any) -> Any:
+    def reference(self, X: Any, tensors: Mapping[str, Any], given: tuple[Any, ...], xp: Any) -> Any:
         return self.activation.reference(X, xp)
 
     def switches(self, X: Array) -> tuple[Array, ...]:
@@ -262,12 +269,17 @@ class Normalize(Layer):
         arrays = NormArrays(wires.X, wires.Y, wires.dX, wires.dY, scale, shift, *halves(wires.gradient))
         return self.norm.bind(arrays, buffers)
 
-    def reference(self, X: Any, tensors: Mapping[str, Any], noise: tuple[Array, ...], xp: Any) -> Any:
+    def reference(self, X: Any, tensors: Mapping[str, Any], given: tuple[Any, ...], xp: Any) -> Any:
         return self.norm.reference(X, tensors["scale"], tensors["shift"], xp)
 
     def formulas(self) -> Mapping[str, str]:
         """As the record states them."""
-        return {"Y": f"norm({{X}}), {self.norm.formula}", "dX": self.norm.derivative}
+        return {
+            "Y": f"norm({{X}}), {self.norm.formula}",
+            "dX": self.norm.derivative,
+            "scale": "Σ_rows {dY} ⊙ x̂",
+            "shift": "Σ_rows {dY}",
+        }
 
 
 @dataclass(frozen=True)
@@ -310,9 +322,113 @@ class Dropout(Layer):
 
         return forward, backward
 
-    def reference(self, X: Any, tensors: Mapping[str, Any], noise: tuple[Array, ...], xp: Any) -> Any:
-        return X * noise[0]
+    def reference(self, X: Any, tensors: Mapping[str, Any], given: tuple[Any, ...], xp: Any) -> Any:
+        return X * given[0]
 
     def formulas(self) -> Mapping[str, str]:
         """Its mask is 1 where nothing is trained."""
         return {"Y": "{X} ⊙ M, M = 1 outside of the training", "dX": "{dY} ⊙ M"}
+
+
+@dataclass(frozen=True)
+class Fork(Layer):
+    """Y = X, which the next ``Join`` will add once more: where a residual block begins (He et al. 2016)."""
+
+    kind = "fork"
+    in_place = True
+    keeps_output = True
+    passes_gradient = True
+
+    def bind(self, wires: Wires, buffers: Buffers) -> tuple[Step, Step]:
+        """Nothing forward (a copy where it may not work in place); back, the sum of what comes both ways."""
+        X, Y, dX, d_skip = wires.X, wires.Y, wires.dX, wires.d_skip
+        assert d_skip is not None
+
+        def forward() -> None:
+            if X is not Y:
+                np.copyto(Y, X)
+
+        def backward() -> None:
+            if dX is not None:
+                np.add(dX, d_skip, out=dX)
+
+        return forward, backward
+
+    def reference(self, X: Any, tensors: Mapping[str, Any], given: tuple[Any, ...], xp: Any) -> Any:
+        return X
+
+    def formulas(self) -> Mapping[str, str]:
+        """Where the skipped signal gets its gradient from."""
+        return {"Y": "{X} = S, which the join below adds", "dX": "{dY} + what comes back through the join"}
+
+
+@dataclass(frozen=True)
+class Join(Layer):
+    """Y = X + S, or X + S P where the widths differ: where a residual block ends. S is what the fork remembers.
+
+    Args:
+        d_skip: The width of S.
+        units: That of X and Y; where it is another, a projection P (d_skip, units) is learned.
+    """
+
+    d_skip: int
+    units: int
+    initializer: Initializer = field(default_factory=GlorotUniform)
+    penalty: Penalty = NO_PENALTY
+
+    kind = "join"
+    in_place = True
+    passes_gradient = True
+
+    @property
+    def projects(self) -> bool:
+        """Whether the widths differ."""
+        return self.d_skip != self.units
+
+    def parameters(self, d_in: int) -> tuple[Parameter, ...]:
+        """The projection, if there is one."""
+        return (Parameter("projection", (self.d_skip, self.units), "weight"),) if self.projects else ()
+
+    def initialize(self, tensors: Mapping[str, Array], rng: Generator) -> None:
+        """Draw it like the weight of a dense layer."""
+        if self.projects:
+            tensors["projection"][...] = self.initializer.draw(self.d_skip, self.units, rng)
+
+    def bind(self, wires: Wires, buffers: Buffers) -> tuple[Step, Step]:
+        """A sum forward, behind a matrix product if the widths differ; back, a copy or two matrix products."""
+        X, Y, dY, S, dS = wires.X, wires.Y, wires.dY, wires.skip, wires.d_skip
+        assert S is not None
+        assert dS is not None
+        if not self.projects:
+
+            def add() -> None:
+                np.add(X, S, out=Y)
+
+            def copy() -> None:
+                np.copyto(dS, dY)
+
+            return add, copy
+        P, dP = (flat.reshape(*flat.shape[:-1], self.d_skip, self.units) for flat in (wires.theta, wires.gradient))
+        T = buffers.keep(Y.shape)
+        # as their transposes: see Dense
+        T_T, P_T, S_T, dS_T, dY_T = (array.swapaxes(-1, -2) for array in (T, P, S, dS, dY))
+
+        def forward() -> None:
+            np.matmul(P_T, S_T, out=T_T)
+            np.add(X, T, out=Y)
+
+        def backward() -> None:
+            np.matmul(S_T, dY, out=dP)
+            np.matmul(P, dY_T, out=dS_T)
+
+        return forward, backward
+
+    def reference(self, X: Any, tensors: Mapping[str, Any], given: tuple[Any, ...], xp: Any) -> Any:
+        (S,) = given
+        return X + (xp.dot(S, tensors["projection"]) if self.projects else S)
+
+    def formulas(self) -> Mapping[str, str]:
+        """S is the signal of the fork."""
+        if not self.projects:
+            return {"Y": "{X} + S", "dX": "{dY}"}
+        return {"Y": "{X} + S · {projection}", "dX": "{dY}", "projection": "Sᵀ · {dY}"}

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 
 from nncli.engine.activations import Activation
 from nncli.engine.buffers import Array, Buffers, Step
-from nncli.engine.layers import Layer, Wires
+from nncli.engine.layers import Fork, Join, Layer, Wires
 from nncli.engine.losses import Loss
 from nncli.engine.parameters import Layout
 from nncli.engine.penalties import Penalty
@@ -192,6 +192,7 @@ class Bound:
         bound: list[BoundStage] = []
 
         signal, slope = self.inputs, self.input_gradient
+        open_forks: list[tuple[Array, Array]] = []
         for i, (stage, place) in enumerate(zip(network.stages, network.places, strict=True)):
             layer, shape = stage.layer, (*lead, n, stage.outputs)
             if overwrites[i]:
@@ -201,14 +202,25 @@ class Bound:
                 reader = next((j for j in range(i + 1, len(overwrites)) if not overwrites[j]), None)
                 ones = reader is not None and network.stages[reader].layer.takes_ones
                 output = _signal(lead, n, stage.outputs, ones, buffers)
+            dY = slope if layer.passes_gradient and slope is not None else buffers.keep(shape)
+            skip = d_skip = None
+            if isinstance(layer, Fork):
+                skip, d_skip = output[..., : stage.outputs], buffers.keep(shape)
+                open_forks.append((skip, d_skip))
+            elif isinstance(layer, Join) and open_forks:
+                skip, d_skip = open_forks.pop()
+            elif isinstance(layer, Join):  # its fork lies in front of this network: what it remembered is a constant
+                skip, d_skip = (buffers.keep((n, layer.d_skip), theta.dtype) for _ in range(2))
             wires = Wires(
                 X=signal if layer.takes_ones else signal[..., : stage.inputs],
                 Y=output[..., : stage.outputs],
                 dX=slope,
-                dY=slope if layer.passes_gradient and slope is not None else buffers.keep(shape),
+                dY=dY,
                 theta=theta[place],
                 gradient=gradient[place],
                 noise=stage.noise(n, buffers),
+                skip=skip,
+                d_skip=d_skip,
             )
             bound.append(BoundStage(stage, wires, *layer.bind(wires, buffers)))
             self.signals.append((stage.name, wires.Y))

@@ -20,7 +20,7 @@ from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from nncli.engine.buffers import Array, Buffers
-from nncli.engine.layers import Layer, Wires
+from nncli.engine.layers import Fork, Join, Layer, Wires
 from nncli.engine.network import Bound, Network
 
 CACHE = 1_000_000
@@ -43,6 +43,7 @@ class Point:
         inputs: (n, d + 1) at float64, ones in the last column.
         targets: (n,) codes or (n, k) values.
         noise: The random arrays of each stage, frozen; as outside of the training where none are given.
+        skips: What the forks remember that lie in front of this network, for its joins in order.
     """
 
     network: Network
@@ -50,6 +51,7 @@ class Point:
     inputs: Array
     targets: Array
     noise: tuple[tuple[Array, ...], ...] = ()
+    skips: tuple[Array, ...] = ()
 
     def drawn(self, rng: Generator) -> Point:
         """The same, with random arrays drawn once."""
@@ -58,10 +60,18 @@ class Point:
         return replace(self, noise=tuple(bound.wires.noise for bound in batch.stages))
 
     def freeze(self, batch: Bound) -> None:
-        """Give a binding of the network the noise of this point."""
+        """Give a binding of the network the noise of this point, and what its joins add from in front of it."""
         for bound, noise in zip(batch.stages, self.noise, strict=False):
             for array, frozen in zip(bound.wires.noise, noise, strict=True):
                 array[...] = frozen
+        depth, skips = 0, iter(self.skips)
+        for bound in batch.stages:
+            if isinstance(bound.stage.layer, Fork):
+                depth += 1
+            elif isinstance(bound.stage.layer, Join) and depth:
+                depth -= 1
+            elif isinstance(bound.stage.layer, Join) and bound.wires.skip is not None:
+                bound.wires.skip[...] = next(skips)
 
     def bind(self, *, dtype: DTypeLike = np.float64, input_gradient: bool = False, keep_signals: bool = False) -> Bound:
         """The network bound at this point, the batch filled in."""
@@ -98,7 +108,14 @@ class Point:
         output = self.resting.stages[stage].wires.Y
         inputs = np.hstack([output, np.ones((len(output), 1))])
         theta = self.theta[self.network.places[stage].stop :]
-        return Point(self.network.after(stage), theta, inputs, self.targets, self.noise[stage + 1 :])
+        remembered: list[Array] = []
+        for bound in self.resting.stages[: stage + 1]:
+            if isinstance(bound.stage.layer, Fork):
+                remembered.append(bound.wires.Y)
+            elif isinstance(bound.stage.layer, Join):
+                remembered.pop()
+        rest, noise, skips = self.network.after(stage), self.noise[stage + 1 :], tuple(reversed(remembered))
+        return Point(rest, theta, inputs, self.targets, noise, skips)
 
 
 Tick: TypeAlias = Callable[[int], None]
@@ -283,7 +300,7 @@ class _Columns(StageCopies):
         self._columns = np.zeros((len(self._matrix), count), dtype)
         self._Y = Buffers(dtype).keep((len(at.X), count))
         theta = self._columns.reshape(-1)
-        wires = Wires(at.X.astype(dtype), self._Y, None, self._Y, theta, theta, at.noise)
+        wires = Wires(at.X.astype(dtype), self._Y, None, self._Y, theta, theta)
         self._forward, _ = wide.bind(wires, Buffers(dtype))
 
     def move(self, entries: Array, shift: complex | Array) -> None:
@@ -320,7 +337,7 @@ class _OwnParameters(StageCopies):
         self._Y = Buffers(dtype).keep((count, *at.Y.shape))
         X = np.broadcast_to(at.X.astype(dtype), (count, *at.X.shape))
         self._forward, _ = layer.bind(
-            Wires(X, self._Y, None, self._Y, self._theta, self._theta, at.noise), Buffers(dtype)
+            Wires(X, self._Y, None, self._Y, self._theta, self._theta, at.noise, at.skip, at.d_skip), Buffers(dtype)
         )
 
     def move(self, entries: Array, shift: complex | Array) -> None:

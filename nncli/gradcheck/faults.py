@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from nncli.engine.buffers import Array, Step
-from nncli.engine.layers import Activate, Dense, Dropout, Layer, Normalize, Wires
+from nncli.engine.layers import Activate, Dense, Dropout, Fork, Layer, Normalize, Wires
 from nncli.engine.losses import Loss
 from nncli.engine.network import Network
 from nncli.engine.penalties import Penalty
@@ -343,6 +343,21 @@ class ForgottenMask(LayerFault):
 
     def fits(self, layer: Layer) -> bool:
         return isinstance(layer, Dropout)
+
+    def spoil(self, layer: Layer, wires: Wires, backward: Step) -> Step:
+        return lambda: None
+
+
+@registry.register
+class ForgottenSkip(LayerFault):
+    """Of a residual block, the way around it is forgotten."""
+
+    name = "forgotten_skip"
+    formula = "dX ← what comes through the block alone"
+    sits_in = "a residual block"
+
+    def fits(self, layer: Layer) -> bool:
+        return isinstance(layer, Fork)
 
     def spoil(self, layer: Layer, wires: Wires, backward: Step) -> Step:
         return lambda: None

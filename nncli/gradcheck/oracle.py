@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from nncli.engine.buffers import Array
+from nncli.engine.layers import Fork, Join
 from nncli.engine.special import Functions
 from nncli.gradcheck.copies import Point
 
@@ -44,10 +45,13 @@ def ask(point: Point) -> OracleAnswer:
 
     def loss(theta: Any, inputs: Any) -> Any:
         tensors = network.layout.views(theta)
-        signal = inputs
+        signal, remembered = inputs, []
         for stage, noise in zip(network.stages, noises, strict=True):
             own = {p.name: tensors[f"{stage.block}.{p.name}"] for p in stage.layer.parameters(stage.inputs)}
-            signal = stage.layer.reference(signal, own, noise, xp)
+            if isinstance(stage.layer, Fork):
+                remembered.append(signal)
+            given = (remembered.pop(),) if isinstance(stage.layer, Join) else noise
+            signal = stage.layer.reference(signal, own, given, xp)
         return xp.mean(network.loss.reference(signal, point.targets, xp))
 
     def penalty(theta: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from nncli.engine import activations, losses, norms, optimizers
 from nncli.engine.activations import Sigmoid, Tanh
 from nncli.engine.buffers import Array, Buffers
-from nncli.engine.layers import Activate, Dense, Dropout, Normalize
+from nncli.engine.layers import Activate, Dense, Dropout, Fork, Join, Layer, Normalize
 from nncli.engine.losses import MeanSquaredError
 from nncli.engine.network import Network
 from nncli.engine.optimizers import Optimizer
@@ -101,6 +101,10 @@ def _samples() -> Iterator[_Sample]:
             yield _Sample("norm", described(norm), sample_network([Normalize(norm), Activate(Tanh())], Tanh(), mse))
     network = sample_network([Activate(Tanh()), Dropout(0.4)], Tanh(), mse)
     yield _Sample("layer", "dropout (its mask frozen)", network)
+    for units in (5, 6):
+        block: list[Layer] = [Fork(), Dense(units), Activate(Tanh()), Join(5, units)]
+        name = "residual block" if units == 5 else "residual block with a projection"
+        yield _Sample("layer", name, sample_network([Activate(Tanh()), *block], Tanh(), mse))
     for penalty in (Penalty(l1=0.1), Penalty(l2=0.1), Penalty(l1=0.2, l2=0.3)):
         network = sample_network([Activate(Tanh())], Tanh(), mse, penalty=penalty)
         yield _Sample("penalty", f"l1={penalty.l1:g}, l2={penalty.l2:g}", network)

@@ -22,7 +22,7 @@ def sample_network(
     """4 inputs, a dense layer of 5 without bias, ``middle``, a dense tanh block of 4, an output block of 3.
 
     Args:
-        middle: Layers that keep the width.
+        middle: What stands between them.
         output: The activation of the output block.
         loss: What follows it.
         fuse: Whether the loss takes in the output activation.

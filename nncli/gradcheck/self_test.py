@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nncli.engine.activations import Relu, Softmax, Tanh
-from nncli.engine.layers import Activate, Dense, Dropout, Layer, Normalize
+from nncli.engine.layers import Activate, Dense, Dropout, Fork, Join, Layer, Normalize
 from nncli.engine.losses import CrossEntropy
 from nncli.engine.network import Network
 from nncli.engine.norms import LayerNorm
@@ -47,11 +47,13 @@ def sample_networks() -> dict[str, Network]:
     """What the faults are planted into: between them, there is a place for each."""
     plain: list[Layer] = [Activate(Relu()), Dense(5), Activate(Tanh())]
     blocks: list[Layer] = [Activate(Relu()), Dense(5), Normalize(LayerNorm()), Activate(Tanh()), Dropout(0.3)]
+    residual: list[Layer] = [Activate(Relu()), Fork(), Dense(6), Activate(Tanh()), Join(5, 6)]
     penalty = Penalty(l1=0.01, l2=0.1)
     return {
         "fused": sample_network(plain, Softmax(), CrossEntropy(), fuse=True, penalty=penalty),
         "unfused": sample_network(plain, Softmax(), CrossEntropy(), penalty=penalty),
         "normed": sample_network(blocks, Softmax(), CrossEntropy(), fuse=True, penalty=penalty),
+        "residual": sample_network(residual, Softmax(), CrossEntropy(), fuse=True, penalty=penalty),
     }
 
 

@@ -1,6 +1,8 @@
-"""Norms and dropout against formulas written out here, and what they promise."""
+"""Norms, dropout and residual blocks against formulas written out here, and what they promise."""
 
 from __future__ import annotations
+
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,10 +11,11 @@ from networks import point
 from nncli.engine import norms
 from nncli.engine.activations import Identity, Relu, Tanh
 from nncli.engine.inference import Inference
-from nncli.engine.layers import Activate, Dense, Dropout, Normalize
+from nncli.engine.layers import Activate, Dense, Dropout, Fork, Join, Normalize
 from nncli.engine.losses import MeanSquaredError
 from nncli.engine.network import Network
 from nncli.engine.norms import LayerNorm
+from nncli.gradcheck.check import check_point
 from nncli.gradcheck.samples import sample_network
 
 
@@ -82,10 +85,11 @@ def test_outside_of_the_training_nothing_is_dropped() -> None:
     np.testing.assert_array_equal(*outputs)
 
 
-def test_a_step_through_norm_and_dropout_allocates_no_array() -> None:
-    import tracemalloc
-
-    net = sample_network([Normalize(LayerNorm()), Activate(Tanh()), Dropout(0.5)], Identity(), MeanSquaredError())
+def test_a_step_through_norm_dropout_and_residual_blocks_allocates_no_array() -> None:
+    block = [Fork(), Dense(6), Normalize(LayerNorm()), Activate(Tanh()), Dropout(0.5), Join(5, 6)]
+    net = sample_network(
+        [Activate(Tanh()), *block, Fork(), Activate(Relu()), Join(6, 6)], Identity(), MeanSquaredError()
+    )
     at = point(net, n=50_000)
     batch, rng = at.bind(), np.random.default_rng(0)
 
@@ -119,3 +123,37 @@ def test_norm_and_dropout_have_their_names_in_the_layout() -> None:
     views = net.layout.views(net.initialize(np.random.default_rng(0), np.float64))
     np.testing.assert_array_equal(views["layers.0.scale"], 1)
     np.testing.assert_array_equal(views["layers.0.shift"], 0)
+
+
+@pytest.mark.parametrize("units", [4, 6])
+def test_a_residual_block_adds_its_input_to_what_it_makes_of_it(units: int) -> None:
+    block = [Fork(), Dense(units), Activate(Tanh()), Join(4, units)]
+    net = Network(4, [("layers.0", layer) for layer in block], MeanSquaredError())
+    at = point(net)
+    tensors = net.layout.views(at.theta)
+    assert ("layers.0.projection" in tensors) == (units == 6)
+    X = at.inputs[:, :4]
+    around = X @ tensors["layers.0.projection"] if units == 6 else X
+    expected = np.tanh(X @ tensors["layers.0.weight"] + tensors["layers.0.bias"]) + around
+    np.testing.assert_allclose(at.resting.outputs, expected, rtol=1e-14)
+
+
+def test_residual_blocks_within_each_other_add_each_its_own_input() -> None:
+    inner = [Fork(), Dense(4), Activate(Relu()), Join(4, 4)]
+    layers = [Dense(4), Fork(), *inner, Dense(4), Join(4, 4)]
+    net = Network(3, [(f"layers.{i}", layer) for i, layer in enumerate(layers)], MeanSquaredError())
+    at = point(net)
+    W = list(net.layout.views(at.theta).values())
+    A = at.inputs[:, :3] @ W[0] + W[1]
+    B = np.maximum(A @ W[2] + W[3], 0) + A
+    np.testing.assert_allclose(at.resting.outputs, B @ W[4] + W[5] + A, rtol=1e-13)
+    assert check_point(at).passed
+
+
+def test_a_residual_block_is_proven_wherever_it_stands() -> None:
+    """At the input, behind an activation that keeps its values, in front of one that writes over its input."""
+    layers = [Fork(), Dense(4), Join(4, 4), Activate(Tanh()), Fork(), Dense(3), Join(4, 3), Activate(Relu()), Dense(2)]
+    net = Network(4, [(f"layers.{i}", layer) for i, layer in enumerate(layers)], MeanSquaredError())
+    for n in (1, 5):
+        proof = check_point(point(net, n=n))
+        assert proof.passed, proof.wrong

@@ -27,6 +27,7 @@ NAMED_FIRST = {
     "wrong_relu_mask": "layers.0.weight",
     "norm_without_mean": "middle.bias",
     "forgotten_dropout_mask": "middle.shift",
+    "forgotten_skip": "layers.0.weight",
     "missing_mean": "layers.2.bias",
     "softmax_diagonal": "layers.2.bias",
     "forgotten_penalty": "layers.2.weight",
@@ -39,6 +40,10 @@ NAMED_FIRST_BY_NETWORK = {
     # where a norm stands behind the dense layer, its shift is what comes first
     ("sign_flip", "normed"): "middle.shift",
     ("transposed_weight", "normed"): "middle.shift",
+    # and where a residual block ends there, its projection
+    ("sign_flip", "residual"): "middle.projection",
+    ("transposed_weight", "residual"): "middle.projection",
+    ("forgotten_derivative", "residual"): "middle.bias",
     ("forgotten_derivative", "unfused"): "layers.1.bias",
 }
 
