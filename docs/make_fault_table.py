@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nncli.gradcheck.check import METHODS
 from nncli.gradcheck.faults import registry
 from nncli.gradcheck.self_test import self_test
+from nncli.gradcheck.verdict import METHODS
 
 PAGE = Path(__file__).parent / "gradcheck.md"
 BEGIN, END = "<!-- the table begins -->\n", "<!-- the table ends -->\n"

@@ -21,11 +21,12 @@ from nncli.engine import initializers, losses, metrics
 from nncli.engine.activations import Activation
 from nncli.engine.buffers import Array
 from nncli.engine.initializers import Initializer
-from nncli.engine.layers import Activate, Dense, Dropout, Fork, Join, Layer, Normalize
+from nncli.engine.layers import Activate, Dense, Dropout, Layer, Normalize
 from nncli.engine.network import Network
 from nncli.engine.optimizers import Optimizer
 from nncli.engine.penalties import Penalty
 from nncli.engine.randomness import Purpose, stream
+from nncli.engine.residual import Fork, Join
 from nncli.errors import ConfigError
 
 WORTH_TWO_THREADS = 50_000_000

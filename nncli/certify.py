@@ -15,9 +15,10 @@ from nncli.engine.randomness import Purpose, stream
 from nncli.errors import NncliError
 from nncli.evaluation import load_run
 from nncli.gradcheck import faults
-from nncli.gradcheck.check import Proof, check_point, work
+from nncli.gradcheck.check import check_point, work
 from nncli.gradcheck.copies import Point
 from nncli.gradcheck.health import look
+from nncli.gradcheck.verdict import Proof
 from nncli.run import Run
 from nncli.training.events import Ended
 from nncli.training.trainer import Trainer

@@ -12,7 +12,7 @@ from nncli.cli.train import Json, Overrides
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nncli.gradcheck.check import Proof
+    from nncli.gradcheck.verdict import Proof
 
 
 def gradcheck(

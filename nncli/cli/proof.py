@@ -15,21 +15,12 @@ from rich.table import Table
 
 from nncli.cli.console import count, stdout
 from nncli.gradcheck import oracle, taylor
-from nncli.gradcheck.check import (
-    LIMITS,
-    METHODS,
-    Comparison,
-    GradientCheck,
-    Method,
-    Proof,
-    TensorCheck,
-    Verdict,
-)
 from nncli.gradcheck.copies import FLOOR
 from nncli.gradcheck.faults import registry
 from nncli.gradcheck.health import FLAT
 from nncli.gradcheck.pieces import UPDATE_LIMIT, PieceCheck
 from nncli.gradcheck.self_test import ENOUGH, FaultCheck
+from nncli.gradcheck.verdict import LIMITS, METHODS, Comparison, GradientCheck, Method, Proof, TensorCheck, Verdict
 
 NAMES: dict[Method, str] = {
     "complex_step": "complex step",

@@ -13,10 +13,11 @@ from numpy.typing import DTypeLike
 
 from nncli.engine.activations import Activation
 from nncli.engine.buffers import Array, Buffers, Step
-from nncli.engine.layers import Fork, Join, Layer, Wires
+from nncli.engine.layers import Layer, Wires
 from nncli.engine.losses import Loss
 from nncli.engine.parameters import Layout
 from nncli.engine.penalties import Penalty
+from nncli.engine.residual import Fork, Join
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from nncli.engine.buffers import Array, Buffers
-from nncli.engine.layers import Fork, Join, Layer, Wires
+from nncli.engine.layers import Layer, Wires
 from nncli.engine.network import Bound, Network
+from nncli.engine.residual import Fork, Join
 
 CACHE = 1_000_000
 """Bytes that the copies may take at a time, about: what a core's own cache holds."""

@@ -15,10 +15,11 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from nncli.engine.buffers import Array, Step
-from nncli.engine.layers import Activate, Dense, Dropout, Fork, Layer, Normalize, Wires
+from nncli.engine.layers import Activate, Dense, Dropout, Layer, Normalize, Wires
 from nncli.engine.losses import Loss
 from nncli.engine.network import Network
 from nncli.engine.penalties import Penalty
+from nncli.engine.residual import Fork
 from nncli.registry import Registry
 
 Piece = TypeVar("Piece")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nncli.engine.buffers import Array
-from nncli.engine.layers import Fork, Join
+from nncli.engine.residual import Fork, Join
 from nncli.engine.special import Functions
 from nncli.gradcheck.copies import Point
 

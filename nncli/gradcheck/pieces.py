@@ -12,14 +12,16 @@ import numpy as np
 from nncli.engine import activations, losses, norms, optimizers
 from nncli.engine.activations import Sigmoid, Tanh
 from nncli.engine.buffers import Array, Buffers
-from nncli.engine.layers import Activate, Dense, Dropout, Fork, Join, Layer, Normalize
+from nncli.engine.layers import Activate, Dense, Dropout, Layer, Normalize
 from nncli.engine.losses import MeanSquaredError
 from nncli.engine.network import Network
 from nncli.engine.optimizers import Optimizer
 from nncli.engine.penalties import Penalty
-from nncli.gradcheck.check import Proof, Verdict, check_point
+from nncli.engine.residual import Fork, Join
+from nncli.gradcheck.check import check_point
 from nncli.gradcheck.copies import Point
 from nncli.gradcheck.samples import sample_network, sample_point
+from nncli.gradcheck.verdict import Proof, Verdict
 
 UPDATE_LIMIT = 1e-12
 

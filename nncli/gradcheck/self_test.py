@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nncli.engine.activations import Relu, Softmax, Tanh
-from nncli.engine.layers import Activate, Dense, Dropout, Fork, Join, Layer, Normalize
+from nncli.engine.layers import Activate, Dense, Dropout, Layer, Normalize
 from nncli.engine.losses import CrossEntropy
 from nncli.engine.network import Network
 from nncli.engine.norms import LayerNorm
 from nncli.engine.penalties import Penalty
-from nncli.gradcheck.check import METHODS, Method, check_point
+from nncli.engine.residual import Fork, Join
+from nncli.gradcheck.check import check_point
 from nncli.gradcheck.faults import Fault, registry
 from nncli.gradcheck.samples import sample_network, sample_point
+from nncli.gradcheck.verdict import METHODS, Method
 
 ENOUGH = 2
 """By how many methods a fault must be found."""

@@ -11,10 +11,11 @@ from networks import point
 from nncli.engine import norms
 from nncli.engine.activations import Identity, Relu, Tanh
 from nncli.engine.inference import Inference
-from nncli.engine.layers import Activate, Dense, Dropout, Fork, Join, Normalize
+from nncli.engine.layers import Activate, Dense, Dropout, Normalize
 from nncli.engine.losses import MeanSquaredError
 from nncli.engine.network import Network
 from nncli.engine.norms import LayerNorm
+from nncli.engine.residual import Fork, Join
 from nncli.gradcheck.check import check_point
 from nncli.gradcheck.samples import sample_network
 

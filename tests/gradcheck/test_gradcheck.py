@@ -18,10 +18,11 @@ from nncli.engine.network import Network
 from nncli.engine.penalties import NO_PENALTY, Penalty
 from nncli.gradcheck import check as checker
 from nncli.gradcheck import copies, oracle
-from nncli.gradcheck.check import Proof, TensorCheck, check_point, work
+from nncli.gradcheck.check import check_point, work
 from nncli.gradcheck.complex_step import complex_step
 from nncli.gradcheck.copies import INPUT, Point
 from nncli.gradcheck.differences import central_differences
+from nncli.gradcheck.verdict import Proof, TensorCheck
 
 
 @dataclass(frozen=True)
