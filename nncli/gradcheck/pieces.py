@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ from nncli.gradcheck.samples import sample_network, sample_point
 from nncli.gradcheck.verdict import Proof, Verdict
 
 UPDATE_LIMIT = 1e-12
+LARGE = 8
+"""Times the ordinary size: sums of about 10."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,14 @@ class _Sample:
 def check_pieces(seed: int = 0) -> Iterator[PieceCheck]:
     """Check every activation, every loss behind every activation that it accepts, layer, penalty and optimizer.
 
-    Each stands in a network of its own with layers before and behind it, and is looked at on six rows and on one.
+    Each stands in a network of its own with layers before and behind it, and is looked at on six rows, on one, and on
+    six that are large, where activations are saturated or beyond their last kink.
     """
     for sample in _samples():
-        # of two seeds, since one may let all of its few units rest on the flat side of a kink
         points = [sample_point(sample.network, n=n, seed=seed + sample.seed) for n in (6, 1)]
+        large = points[0].inputs.copy()
+        large[:, :-1] *= LARGE
+        points.append(replace(points[0], inputs=large))
         yield PieceCheck(sample.kind, sample.piece, _joined(points, seed))
     for record in optimizers.registry:
         for optimizer in variants(record()):
