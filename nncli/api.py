@@ -16,6 +16,7 @@ from nncli.certify import check_gradients
 from nncli.config.schema import Config
 from nncli.engine.inference import Inference
 from nncli.errors import DivergedError, GradientError, NncliError
+from nncli.gradcheck.verdict import Proof
 from nncli.run import Run, environment
 from nncli.training.events import Ended, EpochEnded, Event
 from nncli.training.interrupt import stop_on_signal
@@ -36,6 +37,7 @@ def train(
     *,
     directory: str | Path | None = None,
     gradcheck: bool = False,
+    checked: Callable[[Proof], None] = lambda proof: None,
     began: Callable[[Experiment, Run], None] = lambda experiment, run: None,
     observe: Callable[[Event], None] = lambda event: None,
 ) -> Run:
@@ -44,7 +46,9 @@ def train(
     Args:
         config: From ``load_config``.
         directory: Where the run goes; by default the first free of runs/NAME, runs/NAME-2, ...
-        gradcheck: Whether to check the gradients at the initial weights first, and to stop if they are wrong.
+        gradcheck: Whether to check the gradients first, at the initial weights and after a few steps, and to stop if
+            they are wrong.
+        checked: Called with what that found.
         began: Called once, before the first epoch.
         observe: Called with every event of the training.
 
@@ -67,7 +71,7 @@ def train(
         run.write_json("preprocess.json", experiment.dataset.preprocessing.to_json())
         run.write_json("summary.json", {"status": "running"})
         if gradcheck:
-            _check_first(experiment, run)
+            checked(_check_first(experiment, run))
         began(experiment, run)
         trainer = Trainer(experiment)
         for event in trainer.run(lambda: bool(signal())):
@@ -98,18 +102,19 @@ def _failure_recorded(run: Run) -> Iterator[None]:
         raise
 
 
-def _check_first(experiment: Experiment, run: Run) -> None:
+def _check_first(experiment: Experiment, run: Run) -> Proof:
     """Write the certificate; a training on wrong gradients does not begin."""
     proof = check_gradients(experiment)
     run.write_json("gradcheck.json", proof.to_json())
     if proof.verdict == "wrong":
-        wrong = ", ".join(proof.wrong) or "the whole network, which differs from pass to pass,"
+        wrong = ", ".join(proof.wrong or proof.float32_wrong) or "the whole network, which differs from pass to pass,"
         run.write_json("summary.json", {"status": "failed", "problem": f"wrong gradients: {wrong}"})
         raise GradientError(
             f"the gradient of {wrong} is wrong",
             where=str(run.path),
             remedy="gradcheck.json has the figures; please report it, with the config",
         )
+    return proof
 
 
 def _save(run: Run, trainer: Trainer, ended: Ended) -> dict[str, Any]:

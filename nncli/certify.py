@@ -56,9 +56,10 @@ def check_gradients(
     experiment = build(what) if isinstance(what, Config) else what
     seed = experiment.config.seed
     network = experiment.network if fault is None else _planted(fault, experiment.network)
+    thetas, remarks = _places(experiment, trained)
     places = [
         (place + suffix, [point.drawn(stream(seed, Purpose.NOISE)) if noisy else point for point in points])
-        for place, theta in _places(experiment, trained)
+        for place, theta in thetas.items()
         for points in [list(_points(network, theta, experiment.train, stream(seed, Purpose.GRADCHECK)))]
         for noisy, suffix in ([(True, ""), (False, ", dropout off")] if network.noisy else [(False, "")])
     ]
@@ -72,7 +73,8 @@ def check_gradients(
     proofs = [check_point(point, place=place, seed=seed, tick=tick) for place, points in places for point in points]
     single = experiment.config.training.precision == "float32"
     health = tuple(look(points[0], place, single=single) for place, points in places)
-    return Proof(tuple(check for proof in proofs for check in proof.checks), health, fault)
+    checks = tuple(check for proof in proofs for check in proof.checks)
+    return Proof(checks, health, remarks, fault)
 
 
 def _planted(fault: str, network: Network) -> Network:
@@ -84,20 +86,27 @@ def _planted(fault: str, network: Network) -> Network:
     return planted
 
 
-def _places(experiment: Experiment, trained: Array | None) -> Iterator[tuple[str, Array]]:
-    """Where to check: a name, and parameters (size,)."""
+def _places(experiment: Experiment, trained: Array | None) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """Where to check (name -> parameters (size,)), and what is left out and why."""
     seed = experiment.config.seed
     beside = BESIDE * stream(seed, Purpose.GRADCHECK, 0).standard_normal(experiment.network.layout.size)
-    yield "initial weights", experiment.network.initialize(stream(seed, Purpose.WEIGHTS), np.float64) + beside
-    moved = _after_steps(experiment)
-    if moved is not None:
-        yield f"after {STEPS} steps", moved
+    places = {"initial weights": experiment.network.initialize(stream(seed, Purpose.WEIGHTS), np.float64) + beside}
+    remarks = []
+    trainer, ended = _first_steps(experiment)
+    name = f"after {STEPS} steps"
+    if ended.status == "diverged":
+        remarks.append(f"{name}: not looked at, the training diverges in them")
+    elif ended.step == 0:
+        remarks.append(f"{name}: not looked at, the config asks for no training")
+    else:
+        places[name] = trainer.theta.astype(np.float64)
     if trained is not None:
-        yield "trained weights", trained
+        places["trained weights"] = trained
+    return places, tuple(remarks)
 
 
-def _after_steps(experiment: Experiment) -> Array | None:
-    """The parameters after the first steps of the training itself; None when it has none, or diverges in them."""
+def _first_steps(experiment: Experiment) -> tuple[Trainer, Ended]:
+    """The training itself, ended after its first steps."""
     trainer = Trainer(experiment)
     asked = 0
 
@@ -108,8 +117,7 @@ def _after_steps(experiment: Experiment) -> Array | None:
 
     with np.errstate(all="ignore"):  # as Trainer asks for
         ends = [event for event in trainer.run(stop) if isinstance(event, Ended)]
-    moved = ends[-1].step > 0 and ends[-1].status != "diverged"
-    return trainer.theta.astype(np.float64) if moved else None
+    return trainer, ends[-1]
 
 
 def _points(network: Network, theta: Array, rows: Rows, draw: Generator) -> Iterator[Point]:

@@ -17,6 +17,7 @@ from rich.table import Column, Table
 
 from nncli.builder import Experiment
 from nncli.evaluation import Evaluation
+from nncli.gradcheck.verdict import Proof
 from nncli.run import Run
 from nncli.training.events import EpochEnded, Event
 from nncli.training.events import Progress as Steps
@@ -66,6 +67,13 @@ class Training:
     def say(self, text: str) -> None:
         """A line on stderr."""
         self._console.print(escape(text))
+
+    def checked(self, proof: Proof) -> None:
+        """Say what gradcheck found before the first epoch."""
+        if proof.verdict == "right":
+            self.say("gradcheck: every gradient is right")
+        else:
+            self.say(f"gradcheck: not proven: {', '.join(proof.not_proven)}; nncli gradcheck tells more")
 
     def began(self, experiment: Experiment, run: Run) -> None:
         """Say what is about to be trained."""

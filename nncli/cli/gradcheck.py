@@ -65,7 +65,7 @@ def _network(network: Path, overrides: list[str], inject: str | None, json: bool
         print_json(proof.to_json())
     else:
         print_proof(proof)
-    return proof.passed and inject is None
+    return proof.passed
 
 
 def _prove(network: Path, overrides: list[str], inject: str | None, observe: Callable[[float], None]) -> Proof:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
@@ -15,7 +16,6 @@ from rich.table import Table
 
 from nncli.cli.console import count, stdout
 from nncli.gradcheck import oracle, taylor
-from nncli.gradcheck.copies import FLOOR
 from nncli.gradcheck.faults import registry
 from nncli.gradcheck.health import FLAT
 from nncli.gradcheck.pieces import UPDATE_LIMIT, PieceCheck
@@ -98,8 +98,13 @@ def print_proof(proof: Proof) -> None:
         console.print(f"planted into the backward pass: [bold]{proof.fault}[/bold], {registry[proof.fault].formula}")
     for place, checks in groupby(proof.checks, key=lambda check: check.place):
         console.print(_place(place, list(checks)))
+    for remark in proof.remarks:
+        console.print(escape(remark))
     _print_failures(console, proof)
     _print_health(console, proof)
+    if proof.float32_wrong:
+        odd = escape(", ".join(proof.float32_wrong))
+        console.print(f"[red]wrong[/red] at float32, though not at float64: {odd}")
     for method in _methods(proof):
         share = proof.coverage(method)
         if share is not None and share < 1:
@@ -113,11 +118,12 @@ def _verdict(proof: Proof) -> str:
         return f"the fault {proof.fault} was found, as it should be"
     if proof.fault is not None:
         return f"[red]the fault {proof.fault} was not found[/red]: on these rows it changes nothing that could be seen"
-    return {
-        "right": "[green]every gradient is right[/green]",
-        "wrong": "[red]a gradient is wrong[/red]",
-        "not proven": "[red]a gradient could not be proven[/red]: all of its entries lie on kinks",
-    }[proof.verdict]
+    if proof.verdict == "right":
+        return "[green]every gradient is right[/green]"
+    if proof.verdict == "wrong":
+        return "[red]a gradient is wrong[/red]"
+    why = "every entry of its gradient is 0, or was left out: it lies on a kink, or no method comes to a number"
+    return f"[red]not proven[/red]: {escape(', '.join(proof.not_proven))}; {why}"
 
 
 def print_pieces(checks: Sequence[PieceCheck]) -> None:
@@ -143,7 +149,7 @@ def print_pieces(checks: Sequence[PieceCheck]) -> None:
     console.print(f"update: the optimizer's step against the formula of its paper; limit {UPDATE_LIMIT:g}")
     wrong = sum(check.verdict != "right" for check in checks)
     if wrong:
-        console.print(f"[red]{count(wrong, 'piece')} of {len(checks)} could not be proven[/red]")
+        console.print(f"[red]{count(wrong, 'piece')} of {len(checks)} are wrong or not proven[/red]")
     else:
         console.print(f"[green]all {len(checks)} pieces are right[/green]")
 
@@ -234,7 +240,10 @@ def _place(place: str, checks: list[GradientCheck]) -> str:
     terms = list(dict.fromkeys(check.term for check in checks))
     parts = f"; {', '.join(names[term] for term in sorted(terms, key=list(names).index, reverse=True))}"
     wrong = sum(check.verdict == "wrong" for check in checks)
-    verdict = f"[red]{wrong} of {count(len(checks), 'check')} wrong[/red]" if wrong else "no fault found"
+    unclear = list(dict.fromkeys(name for check in checks for name in check.not_proven))
+    verdict = f"not proven: {escape(', '.join(unclear))}" if unclear else "no fault found"
+    if wrong:
+        verdict = f"[red]{wrong} of {count(len(checks), 'check')} wrong[/red]"
     return f"{escape(place or 'here')}, {rows}{parts if len(terms) > 1 else ''}: {verdict}"
 
 
@@ -242,7 +251,7 @@ def _print_failures(console: Console, proof: Proof) -> None:
     failed = next((check for check in proof.checks if check.verdict == "wrong"), None)
     if failed is None:
         return
-    by = ", ".join(NAMES[method] for method in proof.found_by)
+    by = ", ".join(NAMES[method] for method in METHODS if method in failed.found_by)
     term = {"loss": "the loss", "penalty": "the penalties", "both": "loss and penalties"}[failed.term]
     console.print(f"[red]wrong[/red] at {escape(failed.place or 'this point')}, {count(failed.rows, 'row')}, by {term}")
     console.print(f"found by: {by}")
@@ -278,7 +287,7 @@ def _precision(proof: Proof) -> dict[str, str]:
     errors: dict[str, float] = {}
     for health in proof.health:
         for one in health.precision:
-            errors[one.name] = max(errors.get(one.name, 0.0), one.error)
+            errors[one.name] = float(np.max([errors.get(one.name, 0.0), one.error]))
     return {name: f"{error:.1e}" for name, error in errors.items()}
 
 
@@ -313,7 +322,5 @@ def _print_limits(console: Console, *, asked: bool) -> None:
         console.print("autograd is not installed, and was not asked: pip install 'nncli\\[check]'")
     methods = BY_ENTRIES if asked else BY_ENTRIES[:2]
     limits = ", ".join(f"{NAMES[method]} {LIMITS[method]:g}" for method in methods)
-    console.print(
-        f"errors at float64, relative to the tensor's largest entry (at least {FLOOR:g} of the gradient's); "
-        f"limits: {limits}, Taylor order {taylor.LEAST_ORDER}"
-    )
+    order = f"Taylor order {taylor.LEAST_ORDER}"
+    console.print(f"errors at float64, relative to the tensor's largest entry; limits: {limits}, {order}")

@@ -33,7 +33,12 @@ def train(
     with Training(silent=quiet) as screen:
         try:
             trained = run_training(
-                loaded, directory=run, gradcheck=gradcheck, began=screen.began, observe=screen.observe
+                loaded,
+                directory=run,
+                gradcheck=gradcheck,
+                checked=screen.checked,
+                began=screen.began,
+                observe=screen.observe,
             )
         except Interrupted as interrupted:
             screen.say(str(interrupted))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -23,6 +22,8 @@ from nncli.gradcheck.verdict import LIMITS, Comparison, GradientCheck, Method, P
 EVERY_ENTRY_UP_TO: dict[Method, int] = {"complex_step": 1_000_000, "differences": 20_000}
 SAMPLE: dict[Method, int] = {"complex_step": 500, "differences": 100}
 """Of a network with more entries than that, this many of each tensor are checked, drawn from a seeded stream."""
+UNDERFLOW = 1e-270
+"""Below that, the imaginary part of a complex step is no longer a number with all of its digits."""
 ROUNDINGS = 32
 """How many roundings a number may have gathered: of a difference, that of the loss over its step; of the exact methods,
 which are looked at more closely where they fail, what simulated roundings do to backpropagation."""
@@ -77,12 +78,12 @@ def check_point(
                 numeric = {method: _of_term(method, derivatives, term) for method, derivatives in found.items()}
                 if answer is not None:
                     exact = answer.inputs[term] if is_input else answer.theta[term][where]
-                    numeric["oracle"] = _everywhere(exact, found["complex_step"])
-                found_here = _compare(target, g[term], numeric, least, orders[term])
-                if any(comparison.wrong for comparison in found_here.comparisons):
+                    numeric["oracle"] = _of_oracle(exact, numeric["complex_step"])
+                check = _compare(target, g[term], numeric, least, orders[term])
+                if any(comparison.wrong for comparison in check.comparisons):
                     blurred = _blurred(numeric, None if is_input else where, roundings)
-                    found_here = _compare(target, g[term], blurred, least, orders[term])
-                tensors[term].append(found_here)
+                    check = _compare(target, g[term], blurred, least, orders[term])
+                tensors[term].append(check)
         least = ROUNDINGS * point.rounding / LIMITS["oracle"]
         size = {term: max(abs(value), least) or 1.0 for term, value in values.items()}
         checks = [
@@ -112,25 +113,26 @@ def _how_many(size: int, method: Method, of_all: int) -> int:
 
 def _backpropagate(point: Point) -> tuple[dict[Term, Array], dict[Term, Array], bool, dict[Term, float]]:
     """Return (gradient by the parameters, by the input, whether it repeats, value), by term."""
-    batch = point.bind(input_gradient=True)
-    assert batch.input_gradient is not None
-    batch.forward()
-    loss, penalty = float(batch.loss()), float(batch.penalty())
-    batch.backward()
-    once = batch.gradient.copy(), batch.input_gradient.copy()
+    batch = point.bind()  # as the trainer binds it: the first layer has nobody to hand a gradient to
+    whole = point.bind(input_gradient=True)
+    assert whole.input_gradient is not None
+    for bound in (batch, whole):
+        bound.forward()
+        loss, penalty = float(bound.loss()), float(bound.penalty())
+        bound.backward()
+    once = batch.gradient.copy(), whole.input_gradient.copy()
     # what is judged is the second pass: one that adds to what it finds would be right the first time
-    batch.backward()
-    repeatable = all(
-        np.array_equal(a, b, equal_nan=True) for a, b in zip(once, (batch.gradient, batch.input_gradient), strict=True)
-    )
-    passes: dict[Term, Callable[[], None]] = {"both": lambda: None}
+    passes: dict[Term, str] = {"both": "backward"}
     if point.network.penalties():
-        passes |= {"loss": batch.backward_loss, "penalty": batch.backward_penalty}
+        passes |= {"loss": "backward_loss", "penalty": "backward_penalty"}
     gradients: dict[Term, Array] = {}
     by_input: dict[Term, Array] = {}
-    for term, go in passes.items():
-        go()
-        gradients[term], by_input[term] = batch.gradient.copy(), batch.input_gradient.copy()
+    for term, name in passes.items():
+        for bound in (batch, whole):
+            getattr(bound, name)()
+        gradients[term], by_input[term] = batch.gradient.copy(), whole.input_gradient.copy()
+    twice = gradients["both"], by_input["both"]
+    repeatable = all(np.array_equal(one, other, equal_nan=True) for one, other in zip(once, twice, strict=True))
     return gradients, by_input, repeatable, {"both": loss + penalty, "loss": loss, "penalty": penalty}
 
 
@@ -173,8 +175,8 @@ def _targets(point: Point) -> Iterator[list[_Target]]:
 
 
 def _piece(whole: Derivatives, here: slice, entries: Array) -> Derivatives:
-    rounding = whole.rounding if isinstance(whole.rounding, float) else whole.rounding[here]
-    return Derivatives(entries, whole.loss[here], whole.penalty[here], whole.left_out[here], rounding)
+    parts = {f.name: getattr(whole, f.name)[here] for f in fields(whole)}
+    return Derivatives(**{**parts, "entries": entries})
 
 
 @dataclass(frozen=True)
@@ -189,25 +191,31 @@ class _Numeric:
 
 def _of_term(method: Method, derivatives: Derivatives, term: Term) -> _Numeric:
     parts = {"loss": derivatives.loss, "penalty": derivatives.penalty, "both": derivatives.loss + derivatives.penalty}
-    return _Numeric(derivatives.entries, parts[term], derivatives.left_out, derivatives.rounding)
+    left_out = {"loss": derivatives.left_out, "penalty": derivatives.penalty_left_out}
+    left_out["both"] = left_out["loss"] | left_out["penalty"]
+    rounding = {"loss": derivatives.rounding, "penalty": derivatives.penalty_rounding}
+    rounding["both"] = rounding["loss"] + rounding["penalty"]
+    return _Numeric(derivatives.entries, parts[term], left_out[term], rounding[term])
 
 
-def _everywhere(exact: Array, complex_step: Derivatives) -> _Numeric:
-    """The oracle's gradient; left out is what the complex step found to lie on a kink, where each takes its side."""
-    left_out = np.zeros(exact.size, bool)
-    left_out[complex_step.entries[complex_step.left_out]] = True
-    return _Numeric(np.arange(exact.size), exact.reshape(-1), left_out, 0.0)
+def _of_oracle(exact: Array, complex_step: _Numeric) -> _Numeric:
+    """The oracle's gradient where the complex step has looked, which knows what lies on a kink."""
+    return replace(complex_step, values=exact.reshape(-1)[complex_step.entries])
 
 
 def _blurred(numeric: dict[Method, _Numeric], where: slice | None, roundings: _Roundings) -> dict[Method, _Numeric]:
     """The same, but for the exact methods with what rounding can do to backpropagation.
 
     They are more exact than it is where slopes are small differences: where an activation is saturated, or a network
-    sure of its row.
+    sure of its row. The complex step has the forward pass in common with it, the oracle has one of its own. (So has the
+    simulation its backward pass in common with what is judged; but a roughness that a fault brings into a *forward*
+    quantity, as a difference quotient would, is not excused by it.)
     """
-    blur = roundings.by_input if where is None else float(roundings.by_parameters[where].max(initial=0))
-    methods: tuple[Method, ...] = ("complex_step", "oracle")
-    return {m: replace(found, rounding=blur) if m in methods else found for m, found in numeric.items()}
+    blurred = dict(numeric)
+    for method, forward in (("complex_step", False), ("oracle", True)):
+        if method in numeric:
+            blurred[method] = replace(numeric[method], rounding=roundings.of(where, forward=forward))
+    return blurred
 
 
 def _value_error(said: float, found: float, size: float) -> float | None:
@@ -220,50 +228,49 @@ class _Roundings:
 
     def __init__(self, point: Point) -> None:
         self._point = point
+        self._moved: dict[bool, tuple[Array, Array]] = {}
 
-    @cached_property
-    def _moved(self) -> tuple[Array, float]:
-        rest, rest_by_input = next(rounded_gradients(self._point, 0.0, slopes=True))
-        moved, by_input = np.zeros_like(rest), 0.0
-        for gradient, of_input in rounded_gradients(self._point, EPSILON / 2, slopes=True):
-            np.maximum(moved, np.abs(gradient - rest), out=moved)
-            by_input = max(by_input, float(np.abs(of_input - rest_by_input).max(initial=0)))
-        return moved, by_input
-
-    @property
-    def by_parameters(self) -> Array:
-        """Of each parameter (size,)."""
-        return self._moved[0]
-
-    @property
-    def by_input(self) -> float:
-        """Of that entry of the input that moves most."""
-        return self._moved[1]
+    def of(self, where: slice | None, *, forward: bool) -> float:
+        """How far the entry moves most of the parameters at ``where`` that moves most; None for the input."""
+        if forward not in self._moved:
+            rest = next(rounded_gradients(self._point, 0.0, forward=False, slopes=True))
+            moved = [np.zeros_like(part) for part in rest]
+            for drawn in rounded_gradients(self._point, EPSILON / 2, forward=forward, slopes=True):
+                for most, one, other in zip(moved, drawn, rest, strict=True):
+                    np.fmax(most, np.abs(one - other), out=most)
+            self._moved[forward] = moved[0], moved[1]
+        by_parameters, by_input = self._moved[forward]
+        return float((by_input if where is None else by_parameters[where]).max(initial=0))
 
 
 def _compare(
     target: _Target, gradient: Array, numeric: dict[Method, _Numeric], least: float, order: float | None
 ) -> TensorCheck:
     flat = gradient.reshape(-1)
-    exact = numeric["complex_step"].values
-    scale = max(float(np.abs(flat).max(initial=0)), float(np.abs(exact).max(initial=0)), least)
     comparisons = []
+    scales = []
     for method, found in numeric.items():
         # where the method comes to no number and backpropagation does, it has no answer: complex exp, or a formula
         # that is not written for large arguments, overflow earlier than the engine
-        left_out = found.left_out | (np.isnan(found.values) & np.isfinite(flat[found.entries]))
-        kept = ~left_out
-        error = np.abs(flat[found.entries] - found.values)
-        # what rounding can make of a number is not held against it, and the error is relative to that much more
-        blur = ROUNDINGS * np.broadcast_to(found.rounding, error.shape) / LIMITS[method]
-        relative = np.where(error == 0, 0.0, error / np.maximum(scale, blur))
-        relative[np.isnan(relative)] = np.inf
-        relative[~kept] = -1
-        checked, excluded = len(found.entries), int(left_out.sum())
+        kept = ~(found.left_out | (np.isnan(found.values) & np.isfinite(flat[found.entries])))
+        here, values = flat[found.entries][kept], found.values[kept]
+        # the exact methods see small tensors as sharply as large ones; a difference sees what the loss's bits allow
+        floor = least if method == "differences" else UNDERFLOW
+        largest = max(float(np.abs(flat).max(initial=0)), float(np.abs(values).max(initial=0)))
+        scale = max(largest, floor)
+        if method != "differences":
+            scales.append(largest if largest > UNDERFLOW else 0.0)
+        checked, excluded = len(found.entries), int((~kept).sum())
         if not kept.any():
             comparisons.append(Comparison(method, checked, excluded, None, wrong=False))
             continue
+        error = np.abs(here - values)
+        # what rounding can make of a number is not held against it, and the error is relative to that much more
+        blur = ROUNDINGS * np.broadcast_to(found.rounding, kept.shape)[kept] / LIMITS[method]
+        relative = np.where(error == 0, 0.0, error / np.maximum(scale, blur))
+        relative[np.isnan(relative)] = np.inf
         worst = int(relative.argmax())
+        entry = int(found.entries[kept][worst])
         comparisons.append(
             Comparison(
                 method,
@@ -271,10 +278,11 @@ def _compare(
                 excluded,
                 float(relative[worst]),
                 bool(relative[worst] > LIMITS[method]),
-                tuple(int(i) for i in np.unravel_index(int(found.entries[worst]), target.shape)),
-                float(flat[found.entries[worst]]),
-                float(found.values[worst]),
+                tuple(int(i) for i in np.unravel_index(entry, target.shape)),
+                float(here[worst]),
+                float(values[worst]),
             )
         )
+    scale = max(scales)
     zeros = int(flat.size - np.count_nonzero(flat))
     return TensorCheck(target.name, target.shape, flat.size, scale, zeros, tuple(comparisons), order)

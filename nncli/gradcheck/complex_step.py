@@ -29,13 +29,13 @@ def complex_step(point: Point, stage: int, entries: Array, tick: Tick) -> Deriva
     the step moves a unit off a kink that it rests on, the two need not agree, and the entry is left out.
     """
     loss, left_out = _through(point, entries, tick) if stage == INPUT else _by_parameters(point, stage, entries, tick)
-    penalty = np.zeros(len(entries))
+    penalty, off_kink = np.zeros(len(entries)), np.zeros(len(entries), bool)
     moved = penalty_of(point, stage)
     if moved is not None:
         values, side = moved(entries, 1j * STEP)
-        penalty = values.imag / STEP
-        left_out |= side != moved(entries, 0.0)[1]
-    return Derivatives(entries, loss, penalty, left_out)
+        penalty, off_kink = values.imag / STEP, side != moved(entries, 0.0)[1]
+    exact = np.zeros(len(entries))
+    return Derivatives(entries, loss, penalty, left_out, off_kink, exact, exact)
 
 
 def _by_parameters(point: Point, stage: int, entries: Array, tick: Tick) -> tuple[Array, Array]:
@@ -55,7 +55,7 @@ def _by_parameters(point: Point, stage: int, entries: Array, tick: Tick) -> tupl
         copies.move(chunk, 1j * STEP)
         derivatives[here] = copies.project(chunk, slopes) / STEP
         if at_kink.any():
-            left_out[here] = copies.project(chunk, at_kink.astype(float)) != 0
+            left_out[here] = copies.touches(chunk, at_kink)
         tick(len(chunk))
     return derivatives, left_out
 

@@ -131,15 +131,19 @@ class Derivatives:
         entries: (m,), indices into a stage's slice of the parameters, or into the input flattened.
         loss: The derivatives of the loss, (m,).
         penalty: Those of the penalty, (m,).
-        left_out: Which entries it says nothing of, because a step crosses a kink, (m,).
-        rounding: What the rounding of the loss alone can make of an error, (m,); 0 for a method without differences.
+        left_out: Of which entries it says nothing for the loss, because a step crosses a kink or does not settle, (m,).
+        penalty_left_out: The same for the penalty.
+        rounding: To what the derivatives of the loss are known, (m,); 0 for a method without differences.
+        penalty_rounding: The same for the penalty.
     """
 
     entries: Array
     loss: Array
     penalty: Array
     left_out: Array
-    rounding: Array | float = 0.0
+    penalty_left_out: Array
+    rounding: Array
+    penalty_rounding: Array
 
 
 class Copies:
@@ -163,7 +167,7 @@ class Copies:
         self._batch.targets[...] = point.targets
         rest.freeze(self._batch)
         self._moved = stage_copies(point, stage, self.count, dtype)
-        self.base = self._moved.base
+        self.base, self.effect = self._moved.base, self._moved.effect
         self._batch.forward()
         self._resting = [sides(switch[:1]) for switch in switches(self._batch)]
 
@@ -231,6 +235,8 @@ class StageCopies(ABC):
 
     base: Array
     """The entries that can be moved, flattened, as they are at rest."""
+    effect: Array
+    """How much an output moves with each of them, at the most, where that is known, and at least 1."""
 
     @abstractmethod
     def move(self, entries: Array, shift: complex | Array) -> None:
@@ -252,6 +258,10 @@ class StageCopies(ABC):
     def project(self, entries: Array, slopes: Array) -> Array:
         """Σ over the outputs of their imaginary parts times ``slopes`` (n, units), for each copy (m,)."""
 
+    @abstractmethod
+    def touches(self, entries: Array, outputs: Array) -> Array:
+        """Whether each copy (m,) has moved any of the ``outputs`` (n, units) that are marked."""
+
 
 def stage_copies(point: Point, stage: int, count: int, dtype: DTypeLike) -> StageCopies:
     """``count`` copies of ``stage`` with its input as it is at ``point``."""
@@ -269,6 +279,7 @@ class _Input(StageCopies):
 
     def __init__(self, X: Array) -> None:
         self.base = X.reshape(-1)
+        self.effect = np.ones(self.base.size)
         self._columns = X.shape[1]
         self._shift: complex | Array = 0
 
@@ -290,6 +301,10 @@ class _Input(StageCopies):
         moved: Array = np.imag(self._shift) * slopes.reshape(-1)[entries]
         return moved
 
+    def touches(self, entries: Array, outputs: Array) -> Array:
+        marked: Array = outputs.reshape(-1)[entries]
+        return marked
+
 
 class _Columns(StageCopies):
     """A layer whose units do not heed each other: the moved columns of all copies are the units of one wide layer."""
@@ -298,6 +313,7 @@ class _Columns(StageCopies):
         self.base = at.theta
         self._resting = at.Y
         self._matrix = at.theta.reshape(-1, at.Y.shape[1])
+        self.effect = np.repeat(np.maximum(1, np.abs(at.X).max(axis=0, initial=0)), at.Y.shape[1])
         self._columns = np.zeros((len(self._matrix), count), dtype)
         self._Y = Buffers(dtype).keep((len(at.X), count))
         theta = self._columns.reshape(-1)
@@ -327,12 +343,18 @@ class _Columns(StageCopies):
         sums: Array = (self._Y[:, : len(entries)].imag * slopes[:, unit]).sum(axis=0)
         return sums
 
+    def touches(self, entries: Array, outputs: Array) -> Array:
+        unit = entries % self._matrix.shape[1]
+        touched: Array = ((self._Y[:, : len(entries)].imag != 0) & outputs[:, unit]).any(axis=0)
+        return touched
+
 
 class _OwnParameters(StageCopies):
     """Any layer: each copy has the whole set of its parameters."""
 
     def __init__(self, layer: Layer, at: Wires, count: int, dtype: DTypeLike) -> None:
         self.base = at.theta
+        self.effect = np.ones(self.base.size)
         self._resting = at.Y
         self._theta = np.tile(at.theta.astype(dtype), (count, 1))
         self._Y = Buffers(dtype).keep((count, *at.Y.shape))
@@ -360,6 +382,10 @@ class _OwnParameters(StageCopies):
     def project(self, entries: Array, slopes: Array) -> Array:
         sums: Array = np.einsum("mnu,nu->m", self._Y[: len(entries)].imag, slopes)
         return sums
+
+    def touches(self, entries: Array, outputs: Array) -> Array:
+        touched: Array = ((self._Y[: len(entries)].imag != 0) & outputs).any(axis=(1, 2))
+        return touched
 
 
 Moved: TypeAlias = Callable[[Array, "complex | Array"], tuple[Array, Array]]

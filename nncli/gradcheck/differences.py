@@ -14,13 +14,15 @@ from __future__ import annotations
 import numpy as np
 
 from nncli.engine.buffers import Array
-from nncli.gradcheck.copies import Copies, Derivatives, Moved, Point, Tick, penalty_of
+from nncli.gradcheck.copies import EPSILON, Copies, Derivatives, Moved, Point, Tick, penalty_of
 
 LARGEST = 2e-2
-"""The first step, times max(1, |x|)."""
+"""The first step, times max(1, |x|); for a weight, over the largest input that it is multiplied with."""
 SHRINK = 8
 STEPS = 6
 """The last one is 6e-7 then, for an entry whose effect is steep."""
+DISAGREEMENT = 32
+"""The best place is much better than its neighbours' disagreement tells: an order or two of h² lie between."""
 
 
 def central_differences(point: Point, stage: int, entries: Array, tick: Tick) -> Derivatives:
@@ -30,29 +32,33 @@ def central_differences(point: Point, stage: int, entries: Array, tick: Tick) ->
     def moved(chunk: Array, shift: complex | Array) -> tuple[Array, Array]:
         return copies.losses(chunk, shift), copies.crossed(len(chunk))
 
-    loss, penalty, step = np.zeros((3, len(entries)))
-    left_out = np.zeros(len(entries), bool)
+    loss, unsettled, penalty, penalty_unsettled = np.zeros((4, len(entries)))
+    left_out, penalty_left_out = np.zeros((2, len(entries)), bool)
     done = 0
     for chunk in copies.chunks():
         here = slice(done, done := done + len(chunk))
-        loss[here], step[here], left_out[here] = _extrapolate(moved, chunk, copies.base[chunk])
+        x, effect = copies.base[chunk], copies.effect[chunk]
+        loss[here], unsettled[here], left_out[here] = _extrapolate(moved, chunk, x, effect, point.rounding)
         tick(len(chunk))
     of_penalty = penalty_of(point, stage)
     if of_penalty is not None:
-        penalty, _, crossed = _extrapolate(of_penalty, entries, copies.base[entries])
-        left_out |= crossed
-    rounding = point.rounding / np.where(left_out, 1, step)
-    return Derivatives(entries, loss, penalty, left_out, rounding)
+        x = copies.base[entries]
+        ones = np.ones(len(entries))
+        penalty, penalty_unsettled, penalty_left_out = _extrapolate(of_penalty, entries, x, ones, 0.0)
+    return Derivatives(entries, loss, penalty, left_out, penalty_left_out, unsettled, penalty_unsettled)
 
 
-def _extrapolate(moved: Moved, entries: Array, x: Array) -> tuple[Array, Array, Array]:
-    """Return (derivative, smallest step that it stands on, whether too few steps were left), all (m,)."""
+def _extrapolate(moved: Moved, entries: Array, x: Array, effect: Array, rounding: float) -> tuple[Array, Array, Array]:
+    """Return (derivative, how far it is uncertain, whether too few steps were left), all (m,).
+
+    Uncertain is what the neighbours in the table disagree by, and the rounding of the function over the step.
+    """
     m = len(entries)
     _, resting = moved(entries, np.zeros(m))
-    best, chosen, error = np.zeros(m), np.ones(m), np.full(m, np.inf)
+    best, blur, error = np.zeros(m), np.zeros(m), np.full(m, np.inf)
     above: list[Array] = []  # the row of the table for the step before, NaN where a step crossed a kink
     for k in range(STEPS):
-        h = LARGEST / SHRINK**k * np.maximum(1, np.abs(x))
+        h = LARGEST / SHRINK**k * np.maximum(1, np.abs(x)) / effect
         (right, side_right), (left, side_left) = moved(entries, h), moved(entries, -h)
         quotient = (right - left) / ((x + h) - (x - h))
         quotient[(side_right != resting) | (side_left != resting)] = np.nan
@@ -62,6 +68,7 @@ def _extrapolate(moved: Moved, entries: Array, x: Array) -> tuple[Array, Array, 
             row.append((weight * row[-1] - before) / (weight - 1))
             disagreement = np.fmax(np.abs(row[-1] - row[-2]), np.abs(row[-1] - before))
             better = disagreement < error  # a NaN never is
-            best[better], chosen[better], error[better] = row[-1][better], h[better], disagreement[better]
+            last_bit = np.maximum(rounding, EPSILON * np.maximum(np.abs(right), np.abs(left))) / h
+            best[better], blur[better], error[better] = row[-1][better], last_bit[better], disagreement[better]
         above = row
-    return best, chosen, ~np.isfinite(error)
+    return best, np.maximum(blur, error / DISAGREEMENT), ~np.isfinite(error)

@@ -5,6 +5,7 @@ Nothing here is right or wrong as the other methods mean it; it is said, and war
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,8 @@ UNIT = float(np.finfo(np.float32).eps) / 2
 """The largest relative error of one rounding to float32."""
 ALLOWANCE = 16
 """How many times what the simulated roundings do is still ordinary: sums round once a term, the simulation once."""
+GROSS = 0.03
+"""An error that is no rounding: a network has to be very sensitive for that, and then the simulation shows it."""
 FLAT = float(np.finfo(np.float32).eps)
 """A slope below that is lost beside 1 at float32."""
 
@@ -43,6 +46,11 @@ class Precision:
     def suspicious(self) -> bool:
         """Whether the error is larger than rounding explains."""
         return not self.error <= ALLOWANCE * max(self.explained, UNIT)
+
+    @property
+    def wrong(self) -> bool:
+        """Whether it is no number, or another gradient altogether, where rounding explains nothing of the kind."""
+        return not math.isfinite(self.error) or (self.error > GROSS and self.explained < GROSS**2)
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ def _precision(point: Point) -> Iterator[Precision]:
     targets = point.targets if point.targets.dtype.kind == "i" else point.targets.astype(np.float32).astype(float)
     rounded = replace(point, theta=theta, inputs=inputs, targets=targets)
     exact, single = (_gradient(rounded, dtype) for dtype in (np.float64, np.float32))
-    simulated = [gradient for gradient, _ in rounded_gradients(rounded, UNIT, slopes=False)]
+    simulated = [gradient for gradient, _ in rounded_gradients(rounded, UNIT, forward=True, slopes=False)]
     views, least = point.network.layout.views, FLOOR * float(np.abs(exact).max(initial=0))
     named = zip(views(exact).items(), views(single).values(), *(views(g).values() for g in simulated), strict=True)
     for (name, wanted), found, *others in named:
@@ -93,8 +101,8 @@ def _precision(point: Point) -> Iterator[Precision]:
         small = np.abs(found) < np.finfo(np.float32).tiny
         yield Precision(
             name,
-            float(np.abs(found - wanted).max(initial=0)) / scale,
-            max(float(np.abs(other - wanted).max(initial=0)) for other in others) / scale,
+            float(np.abs(found - wanted).max(initial=0) / scale),
+            float(np.max([np.abs(other - wanted).max(initial=0) for other in others]) / scale),
             int((small & (np.abs(wanted) > 0)).sum()),
         )
 

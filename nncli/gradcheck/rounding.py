@@ -12,15 +12,16 @@ from nncli.gradcheck.copies import Point
 DRAWS = 8
 
 
-def rounded_gradients(point: Point, unit: float, *, slopes: bool) -> Iterator[tuple[Array, Array]]:
+def rounded_gradients(point: Point, unit: float, *, forward: bool, slopes: bool) -> Iterator[tuple[Array, Array]]:
     """The gradients by the parameters (size,) and by the input (n, d), as they might come out: ``DRAWS`` of them.
 
-    Every layer's output and every gradient that is handed on is moved by up to ``unit`` of itself. Where an activation
-    is saturated, or a network sure of its row, that shows in full: slopes are then small differences of numbers near 1.
+    Every gradient that is handed on is moved by up to ``unit`` of itself, and the loss's slopes by as much of what they
+    may be the difference of.
 
     Args:
         point: Where; computed at float64.
         unit: The largest relative error of one rounding, 6e-8 for float32, 1.1e-16 for float64.
+        forward: Whether the parameters and every layer's output are moved as well.
         slopes: Whether the slope of an activation, too, may be such a difference, whatever its formula.
     """
     rng = np.random.default_rng(0)
@@ -31,10 +32,12 @@ def rounded_gradients(point: Point, unit: float, *, slopes: bool) -> Iterator[tu
     for _ in range(DRAWS):
         batch = point.bind(input_gradient=True, keep_signals=True)
         assert batch.input_gradient is not None
-        round_(batch.theta)
+        if forward:
+            round_(batch.theta)
         for bound in batch.stages:
             bound.forward()
-            round_(bound.wires.Y)
+            if forward:
+                round_(bound.wires.Y)
         batch.loss()
         batch.backward_outputs()
         round_(batch.output_gradient)
@@ -42,6 +45,7 @@ def rounded_gradients(point: Point, unit: float, *, slopes: bool) -> Iterator[tu
         batch.output_gradient[...] += unit / len(point.inputs) * rng.uniform(-1, 1, batch.output_gradient.shape)
         for bound in reversed(batch.stages):
             arriving = np.abs(bound.wires.dY).max(axis=-1, keepdims=True)
+            round_(bound.wires.dY)
             bound.backward()
             if bound.wires.dX is not None:
                 round_(bound.wires.dX)

@@ -21,8 +21,10 @@ SHRINK = 4
 STEPS = 9
 LEAST_ORDER = 1.5
 """Between what right and wrong gradients show, 2 and 1, where the steps are small enough for neither to be clean."""
-NEIGHBOURS = 4
+NEIGHBOURS = 3
 """From how many steps an order is read."""
+UNSTEADY = 0.2
+"""How far the orders between these may lie apart."""
 NOISE = 100
 """A remainder below so many roundings of f says nothing of an order."""
 
@@ -60,12 +62,13 @@ def observed_orders(
 def _order(remainders: list[float | None]) -> float | None:
     """The largest order between the last neighbours that stand above rounding.
 
-    At one step or two the terms in h² and h³ may cancel, and look like one in h; a wrong gradient shows in all.
+    None where they do not agree: the steps are then too large for the function, or terms in h² and h³ cancel.
     """
     heard = [remainder for remainder in remainders if remainder is not None]
     if len(heard) < NEIGHBOURS or heard != remainders[remainders.index(heard[0]) :][: len(heard)]:
         return None
-    return max(math.log(large / small, SHRINK) for large, small in pairwise(heard[-NEIGHBOURS:]))
+    orders = [math.log(large / small, SHRINK) for large, small in pairwise(heard[-NEIGHBOURS:])]
+    return max(orders) if max(orders) - min(orders) < UNSTEADY else None
 
 
 def _evaluate(batch: Bound) -> tuple[dict[str, float], list[Array]]:

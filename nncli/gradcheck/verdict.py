@@ -54,7 +54,7 @@ class TensorCheck:
         name: ``layers.0.weight``, or ``input``.
         shape: Its shape.
         entries: How many entries it has.
-        scale: What errors are relative to.
+        scale: The largest entry of its gradient, which errors are relative to; 0 where all is 0 or underflows.
         zeros: How many entries of its gradient are exactly 0 (dead units, saturation, underflow).
         comparisons: What each method that goes by entries found.
         order: The order of the Taylor remainder; None where it could not be seen.
@@ -80,9 +80,14 @@ class TensorCheck:
 
     @property
     def verdict(self) -> Verdict:
-        """Right only if the complex step or the oracle compared something; the other methods alone prove nothing."""
+        """Right only if the complex step or the oracle compared something; the other methods alone prove nothing.
+
+        Where all that there is to compare is 0, nothing has gone through the code that is to be proven.
+        """
         if self.found_by:
             return "wrong"
+        if self.scale == 0:
+            return "not proven"
         exact = (self.by("complex_step"), self.by("oracle"))
         return "right" if any(one is not None and one.error is not None for one in exact) else "not proven"
 
@@ -133,7 +138,15 @@ class GradientCheck:
         """Of the whole."""
         if self.found_by:
             return "wrong"
-        return "right" if all(tensor.verdict == "right" for tensor in self.tensors) else "not proven"
+        return "right" if not self.not_proven else "not proven"
+
+    @property
+    def not_proven(self) -> tuple[str, ...]:
+        """The tensors that are neither right nor wrong here; that penalties leave biases alone needs no proof."""
+        unclear = [
+            t for t in self.tensors if t.verdict == "not proven" and not (self.term == "penalty" and t.scale == 0)
+        ]
+        return tuple(tensor.name for tensor in unclear)
 
     def to_json(self) -> dict[str, Any]:
         """Everything."""
@@ -143,6 +156,7 @@ class GradientCheck:
             "rows": self.rows,
             "verdict": self.verdict,
             "wrong": self.wrong,
+            "not_proven": self.not_proven,
             "found_by": [method for method in METHODS if method in self.found_by],
             "repeatable": self.repeatable,
             "value_error": self.value_error,
@@ -159,11 +173,13 @@ class Proof:
     Attributes:
         checks: Of each term at each point.
         health: What else was seen at some of them.
+        remarks: What was to be looked at and was not, and why.
         fault: The name of the fault that was planted before, if one was.
     """
 
     checks: tuple[GradientCheck, ...]
     health: tuple[Health, ...] = ()
+    remarks: tuple[str, ...] = ()
     fault: str | None = None
 
     @property
@@ -172,11 +188,21 @@ class Proof:
 
         At some places a tensor may lie on a kink with all of its entries, and then nothing is proven there.
         """
-        if self.found_by:
+        if self.found_by or self.float32_wrong:
             return "wrong"
-        tensors = [(check.term, tensor) for check in self.checks for tensor in check.tensors]
-        right = {(term, tensor.name) for term, tensor in tensors if tensor.verdict == "right"}
-        return "right" if all((term, tensor.name) in right for term, tensor in tensors) else "not proven"
+        return "not proven" if self.not_proven else "right"
+
+    @property
+    def not_proven(self) -> tuple[str, ...]:
+        """The tensors that were right nowhere."""
+        right = {(c.term, t.name) for c in self.checks for t in c.tensors if t.verdict == "right"}
+        unclear = [name for check in self.checks for name in check.not_proven if (check.term, name) not in right]
+        return tuple(dict.fromkeys(unclear))
+
+    @property
+    def float32_wrong(self) -> tuple[str, ...]:
+        """The tensors whose float32 gradient has nothing to do with the one at float64."""
+        return tuple(dict.fromkeys(one.name for seen in self.health for one in seen.precision if one.wrong))
 
     @property
     def passed(self) -> bool:
@@ -199,9 +225,9 @@ class Proof:
         return all(check.repeatable for check in self.checks)
 
     def coverage(self, method: Method) -> float | None:
-        """The share of all entries that ``method`` looked at; None if it was not asked."""
+        """The share of all entries of which ``method`` had something to say; None if it was not asked."""
         pairs = [(tensor, tensor.by(method)) for check in self.checks for tensor in check.tensors]
-        asked = [(tensor.entries, found.checked) for tensor, found in pairs if found is not None]
+        asked = [(tensor.entries, found.checked - found.left_out) for tensor, found in pairs if found is not None]
         return sum(checked for _, checked in asked) / sum(entries for entries, _ in asked) if asked else None
 
     def to_json(self) -> dict[str, Any]:
@@ -213,6 +239,9 @@ class Proof:
             "fault": self.fault,
             "found_by": self.found_by,
             "wrong": self.wrong,
+            "not_proven": self.not_proven,
+            "float32_wrong": self.float32_wrong,
+            "remarks": self.remarks,
             "limits": {str(method): limit for method, limit in LIMITS.items()}
             | {"taylor_order": taylor.LEAST_ORDER, "floor": FLOOR},
             "coverage": dict(zip(methods, map(self.coverage, methods), strict=True)),

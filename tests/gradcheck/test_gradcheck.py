@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from networks import network, point
 
-from nncli.engine.activations import Activation, Identity, Relu, Softmax, Tanh
+from nncli.engine.activations import Activation, Gelu, Identity, Relu, Sigmoid, Softmax, Softplus, Tanh
 from nncli.engine.buffers import Array, Buffers, Step
-from nncli.engine.layers import Dense
+from nncli.engine.layers import Activate, Dense, Wires
 from nncli.engine.losses import CrossEntropy, Loss, MeanSquaredError
 from nncli.engine.network import Network
 from nncli.engine.penalties import NO_PENALTY, Penalty
@@ -22,6 +22,7 @@ from nncli.gradcheck.check import check_point, work
 from nncli.gradcheck.complex_step import complex_step
 from nncli.gradcheck.copies import INPUT, Point
 from nncli.gradcheck.differences import central_differences
+from nncli.gradcheck.health import look
 from nncli.gradcheck.verdict import Proof, TensorCheck
 
 
@@ -296,8 +297,10 @@ def test_the_kink_of_an_absolute_value_is_left_out_too() -> None:
     assert proof.passed
     by_term = {check.term: {t.name: t for t in check.tensors}["layers.0.weight"] for check in proof.checks}
     assert set(by_term) == {"loss", "penalty", "both"}
-    for tensor in by_term.values():
-        assert [comparison.left_out for comparison in tensor.comparisons] == [5, 5, 5]
+    for term, tensor in by_term.items():
+        # the loss has no kink there, and is proven at these weights, too
+        expected = 0 if term == "loss" else 5
+        assert [comparison.left_out for comparison in tensor.comparisons] == [expected] * 3
 
 
 def test_tiny_gradients_behind_a_large_loss_are_not_called_wrong_by_differences_that_cannot_see_them() -> None:
@@ -339,3 +342,124 @@ def test_work_is_told_as_it_is_done() -> None:
     ticks: list[int] = []
     check_point(at, tick=ticks.append)
     assert sum(ticks) == work(at)
+
+
+@dataclass(frozen=True)
+class WrongWithoutInputGradient(Dense):
+    """Wrong in the branch that a training takes for its first layer, which has nobody to hand a gradient to."""
+
+    def bind(self, wires: Wires, buffers: Buffers) -> tuple[Step, Step]:
+        forward, backward = super().bind(wires, buffers)
+
+        def wrong() -> None:
+            backward()
+            if wires.dX is None:
+                wires.gradient[...] *= -1
+
+        return forward, wrong
+
+
+def test_the_first_layer_is_checked_as_the_training_runs_it() -> None:
+    net = Network(3, [("layers.0", WrongWithoutInputGradient(4)), ("layers.1", Dense(2))], MeanSquaredError())
+    proof = check_point(point(net))
+    assert proof.wrong == ("layers.0.bias", "layers.0.weight")
+
+
+@dataclass(frozen=True)
+class DifferenceQuotient(Activation):
+    """tanh with a slope by differences: right to eight digits, and rough enough to pass itself off as rounding."""
+
+    name = "difference_quotient"
+    in_place = False
+
+    def bind(self, Z: Array, A: Array, D: Array, buffers: Buffers) -> tuple[Step, Step]:
+        def forward() -> None:
+            np.tanh(Z, out=A)
+
+        def backward() -> None:
+            D[...] *= (np.tanh(Z + 1e-8) - A) / 1e-8
+
+        return forward, backward
+
+    def reference(self, Z: Any, xp: Any) -> Any:
+        return xp.tanh(Z)
+
+
+def test_a_fault_cannot_excuse_itself_as_rounding() -> None:
+    proof = check_point(point(network(DifferenceQuotient(), Tanh(), MeanSquaredError(), fuse=False)))
+    assert "complex_step" in proof.found_by
+
+
+def deep_chain(first: Activation, depth: int = 30) -> Network:
+    layers = [Dense(3), Activate(first)]
+    for _ in range(depth):
+        layers += [Dense(3), Activate(Sigmoid())]
+    return Network(3, [(f"layers.{i // 2}", layer) for i, layer in enumerate(layers)], MeanSquaredError())
+
+
+def test_a_gradient_that_vanishes_is_still_proven_by_its_own_scale() -> None:
+    right, wrong = deep_chain(Tanh()), deep_chain(SlightlyWrongTanh())
+    at = point(right)
+    of_theta = right.layout.views(at.resting.gradient)
+    at.resting.backward()
+    assert np.abs(of_theta["layers.0.weight"]).max() < 1e-15 * np.abs(of_theta["layers.30.weight"]).max()
+    assert check_point(at).passed
+    proof = check_point(Point(wrong, at.theta, at.inputs, at.targets))
+    assert "layers.0.weight" in proof.wrong
+
+
+@pytest.mark.parametrize("hidden", [Tanh(), Sigmoid(), Gelu(), Softplus()], ids=lambda hidden: hidden.name)
+def test_features_that_are_not_scaled_are_no_reason_to_call_a_network_wrong(hidden: Activation) -> None:
+    at = point(network(hidden, Tanh(), MeanSquaredError(), fuse=False))
+    at.inputs[:, 1] *= 1e5
+    at.network.layout.views(at.theta)["layers.0.weight"][1] /= 1e5
+    proof = check_point(at)
+    assert proof.passed, proof.found_by
+
+
+def test_what_is_left_out_of_a_sample_is_left_out_of_the_oracle_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = network(Relu(), Tanh(), MeanSquaredError(), fuse=False)
+    at = point(net)
+    net.layout.views(at.theta)["layers.0.weight"][:, :3] = 0
+    monkeypatch.setattr(checker, "EVERY_ENTRY_UP_TO", {"complex_step": 10, "differences": 10})
+    monkeypatch.setattr(checker, "SAMPLE", {"complex_step": 9, "differences": 9})
+    assert check_point(at).verdict != "wrong"
+
+
+def test_where_nothing_comes_through_nothing_is_proven() -> None:
+    net = network(Relu(), Tanh(), MeanSquaredError(), fuse=False)
+    at = point(net)
+    at.inputs[:, :-1] = np.abs(at.inputs[:, :-1])
+    net.layout.views(at.theta)["layers.0.weight"][...] = -1  # no unit is on, on any row
+    proof = check_point(at)
+    assert proof.verdict == "not proven"
+    assert set(proof.not_proven) >= {"input", "layers.0.weight"}
+
+
+@dataclass(frozen=True)
+class WrongAtFloat32(Activation):
+    """Twice its slope, in the precision that trains."""
+
+    name = "wrong_at_float32"
+    in_place = False
+
+    def bind(self, Z: Array, A: Array, D: Array, buffers: Buffers) -> tuple[Step, Step]:
+        def forward() -> None:
+            np.tanh(Z, out=A)
+
+        def backward() -> None:
+            D[...] *= (1 - A * A) * (2 if D.dtype == np.float32 else 1)
+
+        return forward, backward
+
+    def reference(self, Z: Any, xp: Any) -> Any:
+        return xp.tanh(Z)
+
+
+def test_a_gradient_that_is_another_one_at_float32_fails() -> None:
+    at = point(network(WrongAtFloat32(), Tanh(), MeanSquaredError(), fuse=False))
+    proof = check_point(at)
+    assert proof.passed
+    looked = Proof(proof.checks, (look(at, "here", single=True),))
+    assert looked.verdict == "wrong"
+    assert looked.float32_wrong == ("layers.0.weight",)

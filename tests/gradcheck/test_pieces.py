@@ -13,7 +13,7 @@ from nncli.engine import activations, losses, norms, optimizers
 from nncli.engine.activations import Activation
 from nncli.engine.buffers import Array, Buffers, Step
 from nncli.engine.optimizers import Adam, Sgd
-from nncli.gradcheck.pieces import check_pieces, count_pieces, described, update_error, variants
+from nncli.gradcheck.pieces import PieceCheck, check_pieces, count_pieces, described, update_error, variants
 
 CHECKS = list(check_pieces())
 
@@ -118,6 +118,26 @@ class Uncorrected(Adam):
             theta[...] -= rate * m / (1 - self.beta1**t) / (np.sqrt(v) + self.epsilon)
 
         return update
+
+
+@dataclass(frozen=True)
+class NotANumber(Sgd):
+    """An update with one entry that is no number."""
+
+    name = "not_a_number"
+
+    def bind(self, theta: Array, g: Array, state: Any, buffers: Buffers) -> Any:
+        update = super().bind(theta, g, state, buffers)
+
+        def wrong(t: int, rate: float) -> None:
+            update(t, rate)
+            theta[0] = np.nan
+
+        return wrong
+
+
+def test_an_update_that_is_no_number_is_wrong() -> None:
+    assert PieceCheck("optimizer", "nan", update_error=update_error(NotANumber(), seed=0)).verdict == "wrong"
 
 
 def test_a_wrong_update_is_found() -> None:
