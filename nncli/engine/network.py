@@ -146,8 +146,7 @@ class Network:
             n: Rows in a batch.
             inputs: An array (..., n, inputs + 1) to read batches from, with ones in its last column; allocated
                 when not given. Leading axes are copies of the network that share their parameters, run side by side
-                (laid out as ``Buffers`` does it); where it is complex and ``theta`` is real, the network can only be
-                run forward.
+                and forward alone (laid out as ``Buffers`` does it); it may be complex while ``theta`` is real.
             input_gradient: Whether backward computes the gradient of the input, too.
             keep_signals: Whether every signal stays readable after ``forward``; otherwise a layer that works in place
                 writes over its input.
@@ -194,6 +193,7 @@ class Bound:
 
         signal, slope = self.inputs, self.input_gradient
         open_forks: list[tuple[Array, Array]] = []
+        room = buffers.scratch if lead else buffers.keep  # copies are run forward alone
         for i, (stage, place) in enumerate(zip(network.stages, network.places, strict=True)):
             layer, shape = stage.layer, (*lead, n, stage.outputs)
             if overwrites[i]:
@@ -203,10 +203,10 @@ class Bound:
                 reader = next((j for j in range(i + 1, len(overwrites)) if not overwrites[j]), None)
                 ones = reader is not None and network.stages[reader].layer.takes_ones
                 output = _signal(lead, n, stage.outputs, ones, buffers)
-            dY = slope if layer.passes_gradient and slope is not None else buffers.keep(shape)
+            dY = slope if layer.passes_gradient and slope is not None else room(shape)
             skip = d_skip = None
             if isinstance(layer, Fork):
-                skip, d_skip = output[..., : stage.outputs], buffers.keep(shape)
+                skip, d_skip = output[..., : stage.outputs], room(shape)
                 open_forks.append((skip, d_skip))
             elif isinstance(layer, Join) and open_forks:
                 skip, d_skip = open_forks.pop()
@@ -234,7 +234,7 @@ class Bound:
             if network.loss.targets == "codes"
             else np.zeros(self.outputs.shape[-2:], theta.real.dtype)
         )
-        self.output_gradient = buffers.keep(self.outputs.shape) if slope is None else slope
+        self.output_gradient = room(self.outputs.shape) if slope is None else slope
         self._loss, self._slope_of_loss = network.loss.bind(
             self.outputs, self.targets, self.losses, self.output_gradient, 1 / n, buffers
         )

@@ -312,7 +312,7 @@ class _Columns(StageCopies):
     def __init__(self, wide: Layer, at: Wires, count: int, dtype: DTypeLike) -> None:
         self.base = at.theta
         self._resting = at.Y
-        self._matrix = at.theta.reshape(-1, at.Y.shape[1])
+        self._matrix = at.theta.reshape(-1, at.Y.shape[1]).astype(dtype)
         self.effect = np.repeat(np.maximum(1, np.abs(at.X).max(axis=0, initial=0)), at.Y.shape[1])
         self._columns = np.zeros((len(self._matrix), count), dtype)
         self._Y = Buffers(dtype).keep((len(at.X), count))
@@ -323,7 +323,7 @@ class _Columns(StageCopies):
     def move(self, entries: Array, shift: complex | Array) -> None:
         copy = np.arange(len(entries))
         row, unit = np.divmod(entries, self._matrix.shape[1])
-        self._columns[:, copy] = self._matrix[:, unit]
+        self._matrix.take(unit, axis=1, out=self._columns[:, : len(entries)], mode="clip")
         self._columns[row, copy] += shift
         self._forward()
 
