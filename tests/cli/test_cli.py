@@ -199,6 +199,13 @@ def test_without_autograd_it_is_said_that_it_was_not_asked(home: Path) -> None:
     assert "every gradient is right" in result.stdout
 
 
+def test_an_output_that_cannot_take_every_character_is_no_fault(home: Path) -> None:
+    result = nncli("gradcheck", "configs/iris.yaml", cwd=home, PYTHONIOENCODING="ascii")
+    assert result.returncode == 0, result.stderr
+    assert "4?16" in result.stdout
+    assert "every gradient is right" in result.stdout
+
+
 def in_a_terminal(columns: int, *arguments: str, cwd: Path) -> str:
     """What a person sees in a terminal of so many columns, without the colours."""
     ours, theirs = pty.openpty()
