@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +72,13 @@ def train(
         run.write_json("preprocess.json", experiment.dataset.preprocessing.to_json())
         run.write_json("summary.json", {"status": "running"})
         if gradcheck:
-            checked(_check_first(experiment, run))
+            checked(_check_first(experiment, run, signal))
         began(experiment, run)
-        trainer = Trainer(experiment)
-        for event in trainer.run(lambda: bool(signal())):
+        with _failure_recorded(run, MemoryError):
+            trainer = Trainer(experiment)
+            first = trainer.run(lambda: bool(signal()))
+            events = chain([next(first)], first)  # all arrays are made before the first event
+        for event in events:
             with _failure_recorded(run):
                 if isinstance(event, EpochEnded):
                     run.append_metrics(event.row())
@@ -92,19 +96,26 @@ def train(
 
 
 @contextmanager
-def _failure_recorded(run: Run) -> Iterator[None]:
+def _failure_recorded(run: Run, kind: type[BaseException] = BaseException) -> Iterator[None]:
     """Let the run say that it failed, if it can still say anything, and pass the failure on."""
     try:
         yield
-    except BaseException as error:
+    except kind as error:
         with contextlib.suppress(NncliError):
             run.write_json("summary.json", {"status": "failed", "problem": str(error) or type(error).__name__})
         raise
 
 
-def _check_first(experiment: Experiment, run: Run) -> Proof:
+def _check_first(experiment: Experiment, run: Run, signal: Callable[[], int]) -> Proof:
     """Write the certificate; a training on wrong gradients does not begin."""
-    proof = check_gradients(experiment)
+
+    def observe(share: float) -> None:
+        if signal():
+            run.write_json("summary.json", {"status": "interrupted", "problem": "stopped before the first epoch"})
+            raise Interrupted(run, signal())
+
+    with _failure_recorded(run, MemoryError):
+        proof = check_gradients(experiment, observe=observe)
     run.write_json("gradcheck.json", proof.to_json())
     if proof.verdict == "wrong":
         wrong = ", ".join(proof.wrong or proof.float32_wrong) or "the whole network, which differs from pass to pass,"

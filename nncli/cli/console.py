@@ -148,10 +148,18 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
     console.print(matrix)
 
 
+class _Stdout(Console):
+    """A console that leaves a closed pipe to ``main``, which knows what it means."""
+
+    def on_broken_pipe(self) -> None:
+        """Whoever read has gone."""
+        raise BrokenPipeError
+
+
 def stdout() -> Console:
     """Where results are drawn."""
     width = None if sys.stdout.isatty() else WIDE  # a file has no margin
-    return Console(highlight=False, soft_wrap=True, width=width)
+    return _Stdout(highlight=False, soft_wrap=True, width=width)
 
 
 def _widths(experiment: Experiment) -> list[int]:

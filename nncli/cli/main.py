@@ -59,6 +59,10 @@ def main() -> None:
         # whoever read our output has gone (nncli ... | head): nothing is left to say, and nothing to say it to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or 'output'}: {error.strerror or error}\n")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(2)
     except MemoryError as error:
         # NumPy says how much was asked for
         sys.stderr.write(

@@ -19,7 +19,7 @@ from nncli.gradcheck import oracle, taylor
 from nncli.gradcheck.faults import registry
 from nncli.gradcheck.health import FLAT
 from nncli.gradcheck.pieces import UPDATE_LIMIT, PieceCheck
-from nncli.gradcheck.self_test import ENOUGH, FaultCheck
+from nncli.gradcheck.self_test import FaultCheck, enough
 from nncli.gradcheck.verdict import LIMITS, METHODS, Comparison, GradientCheck, Method, Proof, TensorCheck, Verdict
 
 NAMES: dict[Method, str] = {
@@ -172,9 +172,13 @@ def print_self_test(checks: Sequence[FaultCheck]) -> None:
         console.print(f"[red]called wrong with nothing planted: {', '.join(unsound)}[/red]")
     missed = sum(not check.passed for check in checks)
     if missed:
-        console.print(f"[red]{count(missed, 'fault')} of {len(checks)} found by fewer than {ENOUGH} methods[/red]")
+        console.print(
+            f"[red]{count(missed, 'fault')} of {len(checks)} found by fewer than {count(enough(), 'method')}[/red]"
+        )
     else:
-        console.print(f"[green]all {len(checks)} planted faults were found, each by {ENOUGH} methods or more[/green]")
+        console.print(
+            f"[green]all {len(checks)} planted faults were found, each by {count(enough(), 'method')} or more[/green]"
+        )
 
 
 def _draw(console: Console, columns: dict[str, list[str]]) -> None:

@@ -47,7 +47,9 @@ def _by_parameters(point: Point, stage: int, entries: Array, tick: Tick) -> tupl
     slopes, at_kink = np.zeros((n, units)), np.zeros((n, units), bool)
     touched = copies.units(entries)
     outputs = (np.arange(n)[:, np.newaxis] * units + touched).reshape(-1)
-    slopes[:, touched], at_kink[:, touched] = (found.reshape(n, -1) for found in _through(rest, outputs))
+    slopes[:, touched], at_kink[:, touched] = (
+        found.reshape(n, -1) for found in _through(rest, outputs, lambda done: tick(0))
+    )
     derivatives, left_out = np.zeros(len(entries)), np.zeros(len(entries), bool)
     done = 0
     for chunk in chunks(entries, count):

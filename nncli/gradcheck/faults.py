@@ -17,7 +17,7 @@ import numpy as np
 from nncli.engine.buffers import Array, Step
 from nncli.engine.layers import Activate, Dense, Dropout, Layer, Normalize, Wires
 from nncli.engine.losses import Loss
-from nncli.engine.network import Network
+from nncli.engine.network import Network, Stage
 from nncli.engine.penalties import Penalty
 from nncli.engine.residual import Fork
 from nncli.registry import Registry
@@ -62,12 +62,16 @@ class LayerFault(Fault):
     def fits(self, layer: Layer) -> bool:
         """Whether ``layer`` can have it."""
 
+    def shows(self, stage: Stage) -> bool:
+        """Whether it makes any difference in this place."""
+        return True
+
     @abstractmethod
     def spoil(self, layer: Layer, wires: Wires, backward: Step) -> Step:
         """What is done in place of ``backward``."""
 
     def plant(self, network: Network) -> Network | None:
-        fitting = [i for i, stage in enumerate(network.stages) if self.fits(stage.layer)]
+        fitting = [i for i, stage in enumerate(network.stages) if self.fits(stage.layer) and self.shows(stage)]
         if not fitting:
             return None
         guilty = fitting[len(fitting) // 2]
@@ -192,6 +196,10 @@ class TransposedWeight(DenseFault):
 
     name = "transposed_weight"
     formula = "dX ← dZ V, V the numbers of W read as (units, d_in)"
+    sits_in = "a dense layer whose weight has several rows and several columns"
+
+    def shows(self, stage: Stage) -> bool:
+        return stage.inputs > 1 and stage.outputs > 1
 
     def spoil(self, layer: Layer, wires: Wires, backward: Step) -> Step:
         def wrong() -> None:

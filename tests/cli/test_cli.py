@@ -255,6 +255,39 @@ def test_a_signal_saves_and_exits_with_its_code(home: Path, number: signal.Signa
     assert nncli("evaluate", "latest", cwd=home).returncode == 0
 
 
+WIDE = "model.layers=[{units: 600, activation: relu}, {units: 600, activation: tanh}, {activation: softmax}]"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_gradcheck_before_a_training(home: Path, number: signal.Signals, code: int) -> None:
+    command = [sys.executable, "-m", "nncli.cli.main", "train", "configs/digits.yaml", WIDE, "--gradcheck"]
+    process = subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not (home / "runs/digits/summary.json").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    time.sleep(0.3)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == code, stderr
+    assert json.loads((home / "runs/digits/summary.json").read_text())["status"] == "interrupted"
+
+
+@pytest.mark.parametrize("arguments", [["gradcheck", "configs/iris.yaml"], ["explain", "configs/iris.yaml"]], ids=str)
+def test_a_full_disk_behind_the_output_is_said_in_a_line(home: Path, arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "nncli.cli.main", *arguments]
+        result = subprocess.run(command, cwd=home, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr == "output: No space left on device\n"
+
+
+def test_a_closed_pipe_behind_a_table_is_no_failed_check(home: Path) -> None:
+    command = f"set -o pipefail; {sys.executable} -m nncli.cli.main gradcheck configs/residual.yaml | head -1"
+    result = subprocess.run(["bash", "-c", command], cwd=home, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+
+
 def test_a_closed_pipe_is_no_fault(home: Path) -> None:
     nncli("train", "configs/iris.yaml", "training.epochs=1", cwd=home)
     command = f"{sys.executable} -m nncli.cli.main evaluate latest --json | head -c 1"
