@@ -1,0 +1,52 @@
+"""The training rows in batches: the engine bound for full ones, and for the shorter one that ends an epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from nncli.builder import Experiment
+from nncli.engine.buffers import Array
+from nncli.engine.network import Bound
+from nncli.engine.randomness import Purpose, stream
+
+
+class Batches:
+    """All batches of an epoch, one after the other.
+
+    Args:
+        experiment: Whose training rows they are.
+        theta: The parameters (size,), read by every batch.
+        gradient: Where the gradient of each batch goes (size,).
+
+    Attributes:
+        count: Batches in an epoch.
+        full: The binding for full batches.
+    """
+
+    def __init__(self, experiment: Experiment, theta: Array, gradient: Array) -> None:
+        self._rows, self._seed = experiment.train, experiment.config.seed
+        self._noisy = experiment.network.noisy
+        n, size = len(self._rows.inputs), experiment.batch_size
+        self.count = math.ceil(n / size)
+        self._size, self._whole = size, n // size * size
+        self.full: Bound = experiment.network.bind(theta, gradient, size)
+        self._rest = experiment.network.bind(theta, gradient, n % size) if n % size else None
+
+    def of(self, epoch: int) -> Iterator[Bound]:
+        """The batches of ``epoch``: each is filled with its rows, and its random arrays are drawn."""
+        rows = self._rows
+        order = stream(self._seed, Purpose.ORDER, epoch).permutation(len(rows.inputs))
+        noise = stream(self._seed, Purpose.NOISE, epoch) if self._noisy else None
+        for chosen, batch in self._pieces(order):
+            rows.inputs.take(chosen, 0, batch.inputs, "clip")
+            rows.targets.take(chosen, 0, batch.targets, "clip")
+            if noise is not None:
+                batch.draw(noise)
+            yield batch
+
+    def _pieces(self, order: Array) -> Iterator[tuple[Array, Bound]]:
+        for start in range(0, self._whole, self._size):
+            yield order[start : start + self._size], self.full
+        if self._rest is not None:
+            yield order[self._whole :], self._rest

@@ -1,0 +1,49 @@
+"""Which epoch is the best so far, and whether it is worth going on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from nncli.builder import Experiment
+
+HIGHER_IS_BETTER = ("validation_accuracy", "validation_r2")
+
+
+class Monitor:
+    """Watches one figure, epoch by epoch.
+
+    Attributes:
+        best_epoch: The best so far; 0 before the first.
+        gives_up: Whether the figure has not become better for so long that the training should stop.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        early = experiment.config.training.early_stopping
+        self.best_epoch, self.gives_up = 0, False
+        self._figure = early.monitor if early else "validation_loss"
+        # Without validation rows, and without being asked to watch anything, no epoch is known to be better than the
+        # last: a lower training loss says nothing of the kind.
+        self._judges = experiment.validation is not None or early is not None
+        self._patience = early.patience if early else math.inf
+        self._min_delta = early.min_delta if early else 0.0
+        self._best = self._stale = math.inf
+        self._waiting = 0
+
+    def is_best(self, epoch: int, figures: Mapping[str, float]) -> bool:
+        """Take in the figures of an epoch; whether it is the best so far (the newest is, where none can be judged)."""
+        if not self._judges:
+            self.best_epoch = epoch
+            return True
+        value = figures[self._figure]
+        value = -value if self._figure in HIGHER_IS_BETTER else value
+        # "better" counts for the patience once it is so by min_delta, however many epochs that takes
+        if value < self._stale - self._min_delta:
+            self._stale, self._waiting = value, 0
+        else:
+            self._waiting += 1
+        self.gives_up = self._waiting >= self._patience
+        if value >= self._best:
+            return False
+        self._best, self.best_epoch = value, epoch
+        return True
