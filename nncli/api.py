@@ -15,10 +15,12 @@ import numpy as np
 from nncli.builder import Experiment, Rows, build
 from nncli.certify import check_gradients
 from nncli.config.schema import Config
+from nncli.data.dataset import Part
 from nncli.engine.inference import Inference
 from nncli.errors import DivergedError, GradientError, NncliError
 from nncli.gradcheck.verdict import Proof
 from nncli.run import Run, environment
+from nncli.scoring.scorer import finite_or_none
 from nncli.training.events import Ended, EpochEnded, Event
 from nncli.training.interrupt import stop_on_signal
 from nncli.training.trainer import Trainer, measure
@@ -140,16 +142,19 @@ def _save(run: Run, trainer: Trainer, ended: Ended) -> dict[str, Any]:
     weights = "best" if early is not None and early.restore_best and ended.status != "diverged" else "last"
     theta = trainer.best_theta if weights == "best" else trainer.theta
 
-    def final(rows: Rows | None, split: str) -> dict[str, float]:
-        if rows is None:
+    def final(rows: Rows | None, part: Part | None, split: str) -> dict[str, float | None]:
+        if rows is None or part is None:
             return {}
-        figures = measure(experiment, Inference(experiment.network, theta, len(rows.inputs)), rows, split)
-        return {name: value for name, value in figures.items() if np.isfinite(value)}
+        inference = Inference(experiment.network, theta, len(rows.inputs))
+        figures = measure(inference, rows, experiment.scorer(part), split)
+        return {name: None if value is None else finite_or_none(value) for name, value in figures.items()}
+
+    dataset = experiment.dataset
 
     return {
         "status": ended.status,
         **({"problem": ended.problem} if ended.problem else {}),
-        "task": experiment.dataset.task,
+        "task": dataset.task,
         "epochs": ended.epoch,
         "steps": ended.step,
         "training_seconds": round(ended.seconds, 6),
@@ -164,6 +169,9 @@ def _save(run: Run, trainer: Trainer, ended: Ended) -> dict[str, Any]:
         },
         "best_epoch": ended.best_epoch,
         "weights": weights,
-        "metrics": {**final(experiment.validation, "validation"), **final(experiment.test, "test")},
+        "metrics": {
+            **final(experiment.validation, dataset.validation, "validation"),
+            **final(experiment.test, dataset.test, "test"),
+        },
         "digests": digests,
     }

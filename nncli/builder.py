@@ -14,10 +14,10 @@ from nncli.config.schema import Block, Config
 from nncli.data.dataset import Dataset, Part, make_dataset
 from nncli.data.files import read_table
 from nncli.data.idx import read_idx_folder
-from nncli.data.preprocess import ClassEncoding, Preprocessing
+from nncli.data.preprocess import ClassEncoding, LabelEncoding, Preprocessing
 from nncli.data.scaling import Scaling
 from nncli.data.table import Table
-from nncli.engine import initializers, losses, metrics
+from nncli.engine import initializers, losses
 from nncli.engine.activations import Activation
 from nncli.engine.buffers import Array
 from nncli.engine.initializers import Initializer
@@ -28,6 +28,8 @@ from nncli.engine.penalties import Penalty
 from nncli.engine.randomness import Purpose, stream
 from nncli.engine.residual import Fork, Join
 from nncli.errors import ConfigError
+from nncli.figures import kind_of, metrics_of, refuse_undefined_monitor
+from nncli.scoring import Kind, Metric, Scorer
 
 WORTH_TWO_THREADS = 50_000_000
 """Multiply-adds of one forward pass of a batch, above which BLAS on several threads is faster than on one."""
@@ -51,6 +53,8 @@ class Experiment:
         network: The mathematics.
         optimizer: The rule of descent.
         train: The training rows; ``validation`` and ``test`` likewise, None where there are none.
+        kind: What is predicted.
+        metrics: What is measured after each epoch.
     """
 
     config: Config
@@ -60,6 +64,8 @@ class Experiment:
     train: Rows
     validation: Rows | None
     test: Rows | None
+    kind: Kind
+    metrics: tuple[Metric, ...]
 
     @property
     def precision(self) -> DTypeLike:
@@ -81,13 +87,9 @@ class Experiment:
         work = self.batch_size * sum((stage.inputs + 1) * stage.outputs for stage in dense)
         return 1 if work < WORTH_TWO_THREADS else os.cpu_count() or 1
 
-    def quick_metrics(self, predictions: Array, rows: Rows) -> dict[str, float | None]:
-        """Accuracy of classes; RMSE and R² of numbers, in the target's own units."""
-        encoding = self.dataset.preprocessing.target
-        if isinstance(encoding, ClassEncoding):
-            return {"accuracy": metrics.accuracy(predictions, codes_of(rows.targets))}
-        P, Y = encoding.invert(predictions.astype(float)), encoding.invert(rows.targets.astype(float))
-        return {"rmse": metrics.rmse(P, Y), "r2": metrics.r2(P, Y)}
+    def scorer(self, part: Part) -> Scorer:
+        """What measures the predictions for ``part``."""
+        return Scorer(self.metrics, self.kind, self.dataset.preprocessing, part)
 
 
 def build(config: Config) -> Experiment:
@@ -104,24 +106,21 @@ def build(config: Config) -> Experiment:
     def rows(part: Part | None) -> Rows | None:
         return None if part is None else engine_rows(part, network)
 
-    train, optimizer = engine_rows(dataset.train, network), config.optimizer.build()
-    experiment = Experiment(config, dataset, network, optimizer, train, rows(dataset.validation), rows(dataset.test))
-    _refuse_unknown_monitor(experiment)
+    kind = kind_of(config, dataset.preprocessing, network.outputs)
+    experiment = Experiment(
+        config,
+        dataset,
+        network,
+        config.optimizer.build(),
+        engine_rows(dataset.train, network),
+        rows(dataset.validation),
+        rows(dataset.test),
+        kind,
+        metrics_of(config, kind),
+    )
+    if dataset.validation is not None:
+        refuse_undefined_monitor(config, experiment.scorer(dataset.validation))
     return experiment
-
-
-def _refuse_unknown_monitor(experiment: Experiment) -> None:
-    """Early stopping on a figure that this task, or these validation rows, do not have."""
-    early, rows = experiment.config.training.early_stopping, experiment.validation
-    if early is None or not early.monitor.startswith("validation") or rows is None:
-        return
-    nothing = np.zeros((len(rows.inputs), experiment.network.outputs))
-    figures = {"loss": 0.0, **experiment.quick_metrics(nothing, rows)}
-    known = [f"validation_{name}" for name, value in figures.items() if value is not None]
-    if early.monitor not in known:
-        message = f"a {experiment.dataset.task} on these rows has no {early.monitor}"
-        where = "training.early_stopping.monitor"
-        raise ConfigError([experiment.config.problem(where, message, f"watch one of {', '.join(known)}")])
 
 
 def load_dataset(config: Config) -> Dataset:
@@ -175,6 +174,7 @@ def _tables(config: Config) -> tuple[Table, Table | None, Table | None]:
 
 def build_network(config: Config, preprocessing: Preprocessing) -> Network:
     """The network of ``config`` for data so preprocessed."""
+    _refuse_one_class(config, preprocessing)
     penalty = Penalty(config.regularization.l1, config.regularization.l2)
     blocks = config.model.layers
     layers: list[tuple[str, Layer]] = []
@@ -222,7 +222,7 @@ def _output_units(config: Config, preprocessing: Preprocessing) -> int:
     said, activation = config.model.layers[last].units, config.model.layers[last].activation.name
     encoding = preprocessing.target
     where = f"model.layers.{last}.units"
-    if isinstance(encoding, Scaling):
+    if not isinstance(encoding, ClassEncoding):
         fitting, why = [len(encoding.names)], f"the target has {_count(len(encoding.names), 'column')}"
     else:
         k = len(encoding.classes)
@@ -236,24 +236,38 @@ def _output_units(config: Config, preprocessing: Preprocessing) -> int:
     return said
 
 
+def _refuse_one_class(config: Config, preprocessing: Preprocessing) -> None:
+    """Several labels: a loss that takes the code of one class has nothing to say about them."""
+    encoding, loss = preprocessing.target, losses.registry[config.loss.name]
+    if isinstance(encoding, LabelEncoding) and loss.targets == "codes":
+        message = f"{loss.name} is for one class a row, and the target has {len(encoding.names)} columns"
+        remedy = "binary_cross_entropy takes each as a label on its own; or name one column in data.target"
+        raise ConfigError([config.problem("loss", message, remedy)])
+
+
 def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _refuse_unreachable_targets(config: Config, network: Network, dataset: Dataset) -> None:
-    """Regression: an output activation that cannot take the values of the target would train to nonsense."""
-    if not isinstance(dataset.preprocessing.target, Scaling):
+    """Numbers or labels: an output activation that cannot take the values of the target would train to nonsense."""
+    encoding = dataset.preprocessing.target
+    if isinstance(encoding, ClassEncoding):
         return
     last = len(config.model.layers) - 1
     activation = config.model.layers[last].activation.build()
     where = f"model.layers.{last}.activation"
     if activation.simplex:
-        message = f"{activation.name} makes its outputs sum to 1, but the target is a number"
-        raise ConfigError([config.problem(where, message, "use identity, or cross_entropy for classes")])
+        labels = isinstance(encoding, LabelEncoding)
+        target = "each label applies or not on its own" if labels else "the target is a number"
+        message = f"{activation.name} makes its outputs sum to 1, but {target}"
+        remedy = "use sigmoid" if labels else "use identity, or cross_entropy for classes"
+        raise ConfigError([config.problem(where, message, remedy)])
     low, high = activation.range
     Y = dataset.train.targets
     if Y.min() < low or Y.max() > high:
-        unit = "" if dataset.preprocessing.target.method == "none" else "standardized "
+        scaled = isinstance(encoding, Scaling) and encoding.method != "none"
+        unit = "standardized " if scaled else ""
         message = (
             f"{activation.name} gives values from {low:g} to {high:g}, "
             f"but the {unit}target runs from {Y.min():.3g} to {Y.max():.3g}"
@@ -272,8 +286,3 @@ def engine_rows(part: Part, network: Network) -> Rows:
         else:
             targets[np.arange(len(codes)), codes] = 1
     return Rows(part.inputs, targets)
-
-
-def codes_of(targets: Array) -> Array:
-    """Class codes (n,), whatever form the loss takes them in."""
-    return targets if targets.ndim == 1 else metrics.decide(targets)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import warnings
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,49 +13,64 @@ from nncli.builder import Rows, build_network, engine_rows, load_dataset, read_f
 from nncli.config.loader import load_config
 from nncli.config.schema import Config
 from nncli.data.dataset import Part, prepare
-from nncli.data.preprocess import ClassEncoding, Preprocessing
+from nncli.data.preprocess import ClassEncoding, LabelEncoding, Preprocessing
 from nncli.data.scaling import Scaling
-from nncli.engine import metrics
 from nncli.engine.buffers import Array
 from nncli.engine.inference import Inference
 from nncli.engine.network import Network
 from nncli.errors import DataError, RunError
+from nncli.figures import kind_of, metrics_of
 from nncli.run import Run, digest_of
+from nncli.scoring import Scored, Scorer
+from nncli.scoring.numbers import R2, Mae, Rmse
+from nncli.scoring.scorer import finite_or_none
 
 Split = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True)
 class ClassReport:
-    """How one class fared; a share whose denominator is 0 is None."""
+    """How one class or label fared; a share whose denominator is 0 is None."""
 
     name: str
     precision: float | None
     recall: float | None
     f1: float | None
     rows: int
+    """Those that have it."""
+
+
+@dataclass(frozen=True)
+class TargetReport:
+    """How well one target of a regression is met, in its own units; None where a figure is not defined."""
+
+    name: str
+    rmse: float | None
+    mae: float | None
+    r2: float | None
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The figures of one evaluation; those that the task does not have are None."""
+    """The figures of one evaluation; what the task does not have is None."""
 
     task: str
     data: str
     weights: str
     rows: int
-    loss: float
-    accuracy: float | None = None
+    loss: float | None
+    metrics: dict[str, float | None]
+    """By name; None where one is not defined on these rows."""
     classes: tuple[ClassReport, ...] | None = None
+    labels: tuple[ClassReport, ...] | None = None
+    averages: tuple[ClassReport, ...] | None = None
+    """Over the classes or labels; 0/0 counts as 0 in them."""
     confusion: tuple[tuple[int, ...], ...] | None = None
     """[true][predicted], in the order of ``classes``."""
-    targets: tuple[str, ...] | None = None
-    rmse: float | None = None
-    mae: float | None = None
-    r2: float | None = None
+    targets: tuple[TargetReport, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """All figures that there are."""
+        """All that the task has."""
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
@@ -115,16 +131,20 @@ def evaluate(run: Run, *, split: Split = "test", data: Path | None = None) -> Ev
     part = _split(trained, split) if data is None else _file(trained, data)
     rows = engine_rows(part, trained.network)
     predictions, loss = trained.predict(rows)
-    about = {
-        "data": split if data is None else str(data),
-        "weights": trained.weights,
-        "rows": len(rows.inputs),
-        "loss": loss,
-    }
-    encoding = trained.preprocessing.target
-    if isinstance(encoding, ClassEncoding):
-        return _classification(part.targets, metrics.decide(predictions), encoding, about)
-    return _regression(part.targets, predictions, encoding, about)
+    kind = kind_of(trained.config, trained.preprocessing, trained.network.outputs)
+    scorer = Scorer(metrics_of(trained.config, kind, report=True), kind, trained.preprocessing, part)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # as in Scorer
+        report = _report(scorer.scored(predictions), trained.preprocessing.target)
+    return Evaluation(
+        task=kind.task,
+        data=split if data is None else str(data),
+        weights=trained.weights,
+        rows=len(rows.inputs),
+        loss=finite_or_none(loss),
+        metrics=scorer.measure(predictions),
+        **report,
+    )
 
 
 def _split(trained: Trained, split: Split) -> Part:
@@ -151,39 +171,62 @@ def _file(trained: Trained, data: Path) -> Part:
     return prepare(table, trained.preprocessing, np.dtype(trained.config.training.precision))
 
 
-def _classification(codes: Array, decided: Array, encoding: ClassEncoding, about: dict[str, Any]) -> Evaluation:
-    from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+def _report(rows: Scored, encoding: ClassEncoding | LabelEncoding | Scaling) -> dict[str, Any]:
+    """Each class, label or target."""
+    match encoding:
+        case ClassEncoding():
+            return _classification(rows, tuple(map(str, encoding.classes)))
+        case LabelEncoding():
+            averages = _averages(rows, ("micro", "macro", "weighted", "samples"))
+            return {"labels": _each(rows, encoding.names), "averages": averages}
+        case Scaling():
+            return {"targets": _targets(rows, encoding.names)}
 
-    every = np.arange(len(encoding.classes))
-    shares = precision_recall_fscore_support(codes, decided, labels=every, zero_division=np.nan)
-    reports = [
-        ClassReport(str(name), _defined(precision), _defined(recall), _defined(f1), int(count))
-        for name, precision, recall, f1, count in zip(encoding.classes, *shares, strict=True)
-    ]
-    return Evaluation(
-        task="classification",
-        accuracy=float(accuracy_score(codes, decided)),
-        classes=tuple(reports),
-        confusion=tuple(tuple(map(int, row)) for row in confusion_matrix(codes, decided, labels=every)),
-        **about,
+
+def _classification(rows: Scored, classes: tuple[str, ...]) -> dict[str, Any]:
+    from sklearn.metrics import confusion_matrix
+
+    every = np.arange(len(classes))
+    matrix = confusion_matrix(rows.truth, rows.decided, labels=every)
+    return {
+        "classes": _each(rows, classes),
+        "averages": _averages(rows, ("macro", "weighted")),
+        "confusion": tuple(tuple(map(int, row)) for row in matrix),
+    }
+
+
+def _each(rows: Scored, names: tuple[str, ...]) -> tuple[ClassReport, ...]:
+    """How each class or label fared."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    every = np.arange(len(names))
+    shares = precision_recall_fscore_support(rows.truth, rows.decided, labels=every, zero_division=np.nan)
+    return tuple(
+        ClassReport(name, finite_or_none(precision), finite_or_none(recall), finite_or_none(f1), int(count))
+        for name, precision, recall, f1, count in zip(names, *shares, strict=True)
     )
 
 
-def _regression(Y: Array, P: Array, encoding: Scaling, about: dict[str, Any]) -> Evaluation:
-    from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+def _averages(rows: Scored, averages: tuple[str, ...]) -> tuple[ClassReport, ...]:
+    """Those of the metrics of these names: precision_macro, ..."""
+    from sklearn.metrics import precision_recall_fscore_support
 
-    Y, P = encoding.invert(Y.astype(float)), encoding.invert(P.astype(float))
-    varied = len(Y) > 1 and bool(np.ptp(Y, axis=0).all())  # R² compares with the spread of the target
-    return Evaluation(
-        task="regression",
-        targets=encoding.names,
-        rmse=float(root_mean_squared_error(Y, P)),
-        mae=float(mean_absolute_error(Y, P)),
-        r2=float(r2_score(Y, P)) if varied else None,
-        **about,
-    )
+    found = []
+    for average in averages:
+        shares = precision_recall_fscore_support(rows.truth, rows.decided, average=average, zero_division=0)
+        precision, recall, f1 = map(float, shares[:3])
+        found.append(ClassReport(average, precision, recall, f1, len(rows.truth)))
+    return tuple(found)
 
 
-def _defined(share: float) -> float | None:
-    """None for the NaN that stands for 0/0."""
-    return None if np.isnan(share) else float(share)
+def _targets(rows: Scored, names: tuple[str, ...]) -> tuple[TargetReport, ...]:
+    """How well each target of a regression is met."""
+    reports = []
+    for column, name in enumerate(names):
+        one = slice(column, column + 1)
+        kind = replace(rows.kind, columns=1)
+        alone = Scored(kind, rows.truth[:, one], rows.outputs[:, one], rows.decided[:, one])
+        r2 = None if R2().lacking(kind, alone.truth) else finite_or_none(R2().compute(alone))
+        rmse, mae = (finite_or_none(metric.compute(alone)) for metric in (Rmse(), Mae()))
+        reports.append(TargetReport(name, rmse, mae, r2))
+    return tuple(reports)

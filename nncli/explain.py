@@ -9,9 +9,9 @@ import numpy as np
 
 from nncli.builder import Experiment, build
 from nncli.config.schema import Config
-from nncli.data.preprocess import ClassEncoding, select_features, target_values
+from nncli.data.preprocess import ClassEncoding, LabelEncoding, select_features, target_values
 from nncli.engine.buffers import Array
-from nncli.engine.metrics import decide
+from nncli.engine.metrics import decide, decide_labels
 from nncli.engine.randomness import Purpose, stream
 from nncli.errors import DataError, NncliError
 from nncli.evaluation import load_run
@@ -29,7 +29,7 @@ class Explanation:
     Attributes:
         source: The name of the config, or the run.
         weights: ``initial``; or ``best`` or ``last``, those of a run.
-        task: ``classification`` or ``regression``.
+        task: ``classification``, ``multilabel`` or ``regression``.
         training_rows: How many there are.
         rows: Which of them are shown, counted from 1.
         places: Where these stand in the data.
@@ -37,7 +37,7 @@ class Explanation:
         raw: The inputs as they stand in the data (n, d); None where the network sees the same.
         classes: The classes in the order of their codes; None for a regression.
         target_names: The columns of the target.
-        targets: Class labels (n,), or numbers (n, k) as they stand in the data.
+        targets: Class labels (n,); or labels of 0 and 1, or numbers (n, k), as they stand in the data.
         predictions: The same for what the network makes of the rows.
         walk: What happens inside.
     """
@@ -130,7 +130,8 @@ def _explanation(experiment: Experiment, source: str, weights: str, theta: Array
         labels = np.array(encoding.classes)
         own, predicted = labels[part.targets[some]], labels[decide(found.predictions)]
     else:
-        own, predicted = target_values(table, encoding.names)[places], encoding.invert(found.predictions)
+        own, P = target_values(table, encoding.names)[places], found.predictions
+        predicted = decide_labels(P) if isinstance(encoding, LabelEncoding) else encoding.invert(P)
     scaled = preprocessing.features.method != "none"
     return Explanation(
         source=source,

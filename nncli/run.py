@@ -111,8 +111,8 @@ class Run:
             raise RunError("holds no JSON object", where=str(path), remedy="train again")
         return content
 
-    def append_metrics(self, row: Mapping[str, float | int]) -> None:
-        """Add one epoch to metrics.csv; the first row decides the columns, what is missing later stays empty."""
+    def append_metrics(self, row: Mapping[str, float | int | None]) -> None:
+        """Add one epoch to metrics.csv; the first row decides the columns, what is missing or None stays empty."""
         path = self.path / "metrics.csv"
         first = self._metrics_columns is None
         columns = self._metrics_columns = self._metrics_columns or list(row)

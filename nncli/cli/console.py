@@ -9,20 +9,17 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Column, Table
+from rich.table import Column
 
 from nncli.builder import Experiment
-from nncli.evaluation import Evaluation
 from nncli.gradcheck.verdict import Proof
 from nncli.run import Run
 from nncli.training.events import EpochEnded, Event
 from nncli.training.events import Progress as Steps
 
-PERCENT = ("accuracy",)
 LINES = 20
 """About as many lines a training prints where nobody watches: then every epochs/20th is told, and the last."""
 
@@ -95,7 +92,7 @@ class Training:
             self._progress.update(self._task, completed=event.epoch - 1 + event.done / event.of)
         if isinstance(event, EpochEnded):
             figures = {"loss": event.train_loss, **event.validation}
-            line = "  ".join(f"{name.replace('validation', 'val')} {_figure(name, x)}" for name, x in figures.items())
+            line = "  ".join(f"{name.replace('validation', 'val')} {figure(name, x)}" for name, x in figures.items())
             self._progress.update(self._task, completed=event.epoch, metrics=line)
             every = max(1, self._epochs // LINES)
             if not self._live and (event.epoch % every == 0 or event.epoch == self._epochs):
@@ -110,42 +107,10 @@ def print_summary(run: Run) -> None:
     seconds = f"{summary['training_seconds']:.1f} s" if summary["training_seconds"] >= 0.1 else "under 0.1 s"
     best = f"; best epoch {summary['best_epoch']}" if summary["best_epoch"] != summary["epochs"] else ""
     console.print(f"{done} after {count(summary['epochs'], 'epoch')} in {seconds}{best}")
+    width = max([22, *map(len, summary["metrics"])])
     for name, value in summary["metrics"].items():
-        console.print(f"{name.replace('_', ' ', 1):<22} {_figure(name, value)}")
+        console.print(f"{name.replace('_', ' ', 1):<{width}} {figure(name, value)}")
     console.print(f"run: {escape(str(run.path))}")
-
-
-def print_evaluation(run: Run, evaluation: Evaluation) -> None:
-    """The figures of an evaluation, and for classes the table of each and the confusion matrix."""
-    console = stdout()
-    console.print(
-        f"{escape(str(run.path))}, {evaluation.weights} weights, {evaluation.rows} rows of {escape(evaluation.data)}"
-    )
-    for name in ("loss", "accuracy", "rmse", "mae", "r2"):
-        value = getattr(evaluation, name)
-        if value is not None:
-            console.print(f"{name:<10} {_figure(name, value)}")
-    if evaluation.classes is None or evaluation.confusion is None:
-        return
-    table = Table("class", title="each class", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("precision", "recall", "F1", "rows"):
-        table.add_column(column, justify="right")
-    for report in evaluation.classes:
-        shares = (report.precision, report.recall, report.f1)
-        table.add_row(escape(report.name), *("–" if x is None else f"{x:.3f}" for x in shares), str(report.rows))
-    console.print(table)
-    matrix = Table(
-        "true",
-        title="confusion matrix: the true class down, the predicted across",
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    for report in evaluation.classes:
-        matrix.add_column(escape(report.name), justify="right")
-    for report, counts in zip(evaluation.classes, evaluation.confusion, strict=True):
-        matrix.add_row(escape(report.name), *map(str, counts))
-    console.print(matrix)
 
 
 class _Stdout(Console):
@@ -166,8 +131,11 @@ def _widths(experiment: Experiment) -> list[int]:
     return [stage.outputs for stage in experiment.network.stages if stage.layer.kind == "dense"]
 
 
-def _figure(name: str, value: float) -> str:
-    if name.endswith(PERCENT):
+def figure(name: str, value: float | None) -> str:
+    """``value`` of the metric, for a person; a dash for one that is not defined."""
+    if value is None:
+        return "–"
+    if name.endswith("accuracy"):
         return f"{value:.4f}"
     return f"{value:.4g}" if math.isfinite(value) else str(value)
 

@@ -25,8 +25,9 @@ def evaluate(
     data: Annotated[Path | None, typer.Option(help="A file to evaluate on instead.", show_default=False)] = None,
     json: Json = False,
 ) -> None:
-    """Evaluate RUN: loss and accuracy, each class, the confusion matrix; or RMSE, MAE and R²."""
-    from nncli.cli.console import print_evaluation, print_json
+    """Evaluate RUN: loss and metrics, each class and the confusion matrix, each label, or each target."""
+    from nncli.cli.console import print_json
+    from nncli.cli.evaluation import print_evaluation
     from nncli.evaluation import evaluate as measure
     from nncli.run import Run
 

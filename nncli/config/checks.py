@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nncli.config.schema import MONITORS, Config
+from nncli import scoring
+from nncli.config.schema import Config
 from nncli.engine import activations, losses
 from nncli.errors import Problem
 from nncli.registry import unknown
@@ -14,6 +15,7 @@ def cross_check(config: Config) -> Iterator[Problem]:
     """Everything in ``config`` that cannot work, though each key on its own is right."""
     yield from _data(config)
     yield from _model(config)
+    yield from _metrics(config)
     yield from _early_stopping(config)
 
 
@@ -61,13 +63,25 @@ def _model(config: Config) -> Iterator[Problem]:
         yield config.problem(where, why, f"fitting are {', '.join(fitting)}")
 
 
+def _metrics(config: Config) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for i, metric in enumerate([] if config.metrics == "auto" else config.metrics):
+        if metric.name in seen:
+            yield config.problem(f"metrics.{i}", f"asks for {metric.name} twice", "name it once: it is a column's name")
+        seen.add(metric.name)
+
+
 def _early_stopping(config: Config) -> Iterator[Problem]:
     early, data = config.training.early_stopping, config.data
     if early is None:
         return
     where = "training.early_stopping.monitor"
-    if early.monitor not in MONITORS:
-        yield config.problem(where, unknown("figure", early.monitor, MONITORS))
+    figures = ("train_loss", "validation_loss", *(f"validation_{name}" for name in scoring.registry.names))
+    if f"validation_{early.monitor}" in figures:
+        message = f"unknown figure {early.monitor!r}, did you mean {f'validation_{early.monitor}'!r}?"
+        yield config.problem(where, message)
+    elif early.monitor not in figures:
+        yield config.problem(where, unknown("figure", early.monitor, figures))
     elif early.monitor.startswith("validation") and not (data.validation_path or data.split.validation):
         yield config.problem(
             where, f"{early.monitor} needs validation rows", "set data.split.validation, or watch train_loss"

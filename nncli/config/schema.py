@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from annotated_types import Ge, Le, Lt, MinLen
 from pydantic import Field, PrivateAttr, StringConstraints
 
+from nncli import scoring
 from nncli.config.document import Document, KeyPath, display
 from nncli.config.pieces import Piece, Strict, piece_field
 from nncli.data import sources
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     Activation: TypeAlias = Piece
     Initializer: TypeAlias = Piece
     Loss: TypeAlias = Piece
+    Metric: TypeAlias = Piece
     Norm: TypeAlias = Piece
     Optimizer: TypeAlias = Piece
     Source: TypeAlias = Piece
@@ -25,6 +27,7 @@ else:
     Activation = piece_field(activations.registry, "identity")
     Initializer = piece_field(initializers.registry, "glorot_uniform")
     Loss = piece_field(losses.registry, "cross_entropy")
+    Metric = piece_field(scoring.registry, "accuracy")
     Norm = piece_field(norms.registry, "layer")
     Optimizer = piece_field(optimizers.registry, "adam")
     Source = piece_field(sources.registry, "iris")
@@ -32,7 +35,6 @@ else:
 Share = Annotated[float, Ge(0), Lt(1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=64)]
 Text = Annotated[str, StringConstraints(min_length=1)]
-MONITORS = ("validation_loss", "validation_accuracy", "validation_r2", "validation_rmse", "train_loss")
 
 
 class Split(Strict):
@@ -105,10 +107,26 @@ class Regularization(Strict):
 class EarlyStopping(Strict):
     """When to stop before the last epoch."""
 
-    monitor: str = Field("validation_loss", description="the figure to watch")
+    monitor: str = Field("validation_loss", description="train_loss, validation_loss, or validation_ and a metric")
+    mode: Literal["auto", "min", "max"] = Field(
+        "auto", description="whether lower or higher is better; auto: as the figure has it"
+    )
     patience: Annotated[int, Ge(1)] = Field(20, description="epochs without a better value before it stops")
     min_delta: Annotated[float, Ge(0)] = Field(0.0, description="what counts as better")
     restore_best: bool = Field(True, description="whether the weights of the best epoch are the result")
+
+    @property
+    def metric(self) -> str | None:
+        """The metric that is watched on the validation rows; None for a loss."""
+        name = self.monitor.removeprefix("validation_")
+        return None if name == self.monitor or name == "loss" else name
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Which way the monitored figure gets better."""
+        if self.mode != "auto":
+            return self.mode == "max"
+        return self.metric is not None and scoring.registry[self.metric].higher_is_better
 
 
 class Training(Strict):
@@ -134,6 +152,9 @@ class Config(Strict):
     optimizer: Optimizer = Field("adam", description="how the parameters move", validate_default=True)
     regularization: Regularization = Regularization()
     training: Training = Training()
+    metrics: Literal["auto"] | list[Metric] = Field(
+        "auto", description="what is measured after each epoch and at the end; auto: the quick ones of the task"
+    )
 
     _document: Document = PrivateAttr(default_factory=lambda: Document({}))
     _file: Path = PrivateAttr(default=Path("config.yaml"))

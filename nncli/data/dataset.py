@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike
 
 from nncli.data.preprocess import (
     ClassEncoding,
+    LabelEncoding,
     Preprocessing,
     Task,
     class_labels,
@@ -30,7 +31,7 @@ class Part:
     Attributes:
         inputs: (n, d+1) of the training precision: the scaled features, and a last column of ones that carries the
             bias through the engine's matrix products.
-        targets: Class codes (n,) intp, or scaled values (n, k) of the training precision.
+        targets: Class codes (n,) intp; labels (n, k) of 0 and 1, or scaled values (n, k), of the training precision.
         rows: (n,) where each row stands in ``table``.
         table: The table they were read from.
     """
@@ -98,12 +99,13 @@ def make_dataset(
         train: The training table.
         validation: A table of its own for validation; then ``validation_share`` does not count.
         test: The same for the test.
-        classification: Whether the target stands for classes; None: as the table says.
+        classification: Whether the target stands for classes, or, in several columns, for labels; None: as the table
+            says.
         numeric: The scaling of the features: ``standardize``, ``minmax`` or ``none``.
         target: That of a regression's target: ``auto`` (which is to standardize), ``standardize`` or ``none``.
         validation_share: The share of the training table for validation.
         test_share: The share of the training table for the test.
-        stratify: Keep the classes in proportion; None: for classes, when shuffling.
+        stratify: Keep the classes in proportion; None: for classes (not for labels), when shuffling.
         shuffle: Draw the parts at random; otherwise the first rows train, then comes validation, then test.
         rng: Where the draws come from.
         dtype: The training precision, float32 or float64.
@@ -112,7 +114,7 @@ def make_dataset(
         DataError: The target does not fit the task, the shares do not fit the rows, a label of another part is in no
             training row, a column is missing in a table of its own, numbers that the precision cannot hold.
     """
-    task: Task = "classification" if (train.categorical if classification is None else classification) else "regression"
+    task = _task(train, train.categorical if classification is None else classification)
     split = split_rows(
         len(train),
         labels=_strata(train, task, stratify, shuffle),
@@ -141,8 +143,8 @@ def prepare(table: Table, preprocessing: Preprocessing, dtype: DTypeLike, rows: 
     """Apply a fitted preprocessing to ``table``, or to some ``rows`` of it; columns are found by name, others ignored.
 
     Raises:
-        DataError: A missing column, an unknown class, a target of text for a regression, numbers that ``dtype`` cannot
-            hold.
+        DataError: A missing column, an unknown class, a label that is neither 0 nor 1, a target of text for a
+            regression, numbers that ``dtype`` cannot hold.
     """
     if rows is None:
         rows = np.arange(len(table), dtype=np.intp)
@@ -153,6 +155,8 @@ def prepare(table: Table, preprocessing: Preprocessing, dtype: DTypeLike, rows: 
     features.apply(X, rows, inputs[:, :-1], table.place)
     if isinstance(fitted, ClassEncoding):
         return Part(inputs, fitted.encode(table, rows), rows, table)
+    if isinstance(fitted, LabelEncoding):
+        return Part(inputs, fitted.encode(table, rows, dtype), rows, table)
     targets = np.empty((len(rows), len(fitted.names)), dtype)
     fitted.apply(target_values(table, fitted.names), rows, targets, table.place)
     return Part(inputs, targets, rows, table)
@@ -170,14 +174,20 @@ def fingerprint(**tables: Table | None) -> str:
     return digest.hexdigest()
 
 
+def _task(table: Table, classification: bool) -> Task:
+    """What the target stands for: several columns of a classification are labels, each on its own."""
+    if not classification:
+        return "regression"
+    return "multilabel" if len(table.target_names) > 1 else "classification"
+
+
 def _strata(table: Table, task: Task, stratify: bool | None, shuffle: bool) -> Array | None:
     """The labels to keep in proportion, if the split is to."""
     if stratify is None:
         stratify = task == "classification" and shuffle
-    if stratify and task == "regression":
-        raise DataError(
-            "a regression has no classes to stratify by", where="data.split.stratify", remedy="leave it auto"
-        )
+    if stratify and task != "classification":
+        kind = "several labels are no classes" if task == "multilabel" else "a regression has no classes"
+        raise DataError(f"{kind} to stratify by", where="data.split.stratify", remedy="leave it auto")
     if stratify and not shuffle:
         raise DataError(
             "rows that are not shuffled cannot be stratified",

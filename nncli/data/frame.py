@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _Message: TypeAlias = Callable[[Any], str]
 
+TRUTH = ("false", "true")  # booleans as class labels
 LONGEST_LABEL = 200  # characters; NumPy stores every label at the length of the longest
 
 
@@ -51,19 +52,24 @@ def table_from_frame(
     X = reader.features(frame, names)
     targets = [reader.target(frame[name]) for name in target]
     reader.refuse()
-    if len(targets) > 1:
-        for name, values in zip(target, targets, strict=True):
-            if values.dtype.kind == "U":
-                reader.problems.append(
-                    Problem(
-                        f"the target {name!r} holds text",
-                        origin,
-                        "several target columns must all be numbers; name one column, or turn the text into numbers",
-                    )
+    if len(targets) == 1:
+        categorical = targets[0].dtype.kind == "U"
+        return Table(origin, X, names, targets[0], target, categorical=categorical, first_line=first_line)
+    truths = [values.dtype.kind == "U" and bool(np.isin(values, TRUTH).all()) for values in targets]
+    for name, values, truth in zip(target, targets, truths, strict=True):
+        if values.dtype.kind == "U" and not truth:
+            reader.problems.append(
+                Problem(
+                    f"the target {name!r} holds text",
+                    origin,
+                    "several target columns must all be numbers, or true and false; name one column, "
+                    "or turn the text into numbers",
                 )
-        reader.refuse()
-    y = targets[0] if len(targets) == 1 else np.column_stack(targets).astype(np.float64)
-    return Table(origin, X, names, y, target, categorical=y.dtype.kind == "U", first_line=first_line)
+            )
+    reader.refuse()
+    columns = [values == TRUTH[1] if truth else values for values, truth in zip(targets, truths, strict=True)]
+    y = np.column_stack(columns).astype(np.float64)
+    return Table(origin, X, names, y, target, categorical=all(truths), first_line=first_line)
 
 
 class _Reader:
@@ -209,7 +215,7 @@ def as_numbers(column: pl.Series) -> pl.Series | None:
 
 def _as_written(truth: pl.Series) -> Array:
     """Booleans as class labels, the same from every kind of file."""
-    return np.where(truth.fill_null(False).to_numpy(), "true", "false")
+    return np.where(truth.fill_null(False).to_numpy(), TRUTH[1], TRUTH[0])
 
 
 def _truth(text: pl.Series) -> pl.Series:

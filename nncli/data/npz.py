@@ -148,4 +148,5 @@ def _target(origin: str, arrays: dict[str, Array]) -> tuple[Array, tuple[str, ..
             where=origin,
             remedy="several must all be numbers; name one array of shape (n,) for classes",
         )
-    return np.column_stack(list(arrays.values())).astype(np.float64), names, False
+    truths = all(array.dtype.kind == "b" for array in arrays.values())
+    return np.column_stack(list(arrays.values())).astype(np.float64), names, truths

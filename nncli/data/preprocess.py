@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from nncli.data.columns import listed, missing
-from nncli.data.jsonable import fields, malformed, sequence
+from nncli.data.jsonable import fields, malformed, sequence, texts
 from nncli.data.scaling import Scaling
-from nncli.data.table import SHOWN, Array, Table, shortened
+from nncli.data.table import SHOWN, Array, BadCells, Table, shortened
 from nncli.errors import DataError, Problem
 
-Task: TypeAlias = Literal["classification", "regression"]
+Task: TypeAlias = Literal["classification", "multilabel", "regression"]
+"""What a row is asked for: one class of several, the labels that apply, each on its own, or numbers."""
 
 WHOLE = 2**53  # up to here float64 tells whole numbers apart
 
@@ -84,6 +85,56 @@ class ClassEncoding:
         return cls(tuple(classes))
 
 
+@dataclass(frozen=True)
+class LabelEncoding:
+    """Labels that apply or do not, each a column of 0 and 1: they stay as they are."""
+
+    names: tuple[str, ...]
+
+    @classmethod
+    def fit(cls, table: Table, rows: Array) -> LabelEncoding:
+        """The labels are the target's columns.
+
+        Raises:
+            DataError: As `encode` does.
+        """
+        encoding = cls(table.target_names)
+        encoding.encode(table, rows, np.float64)
+        return encoding
+
+    def encode(self, table: Table, rows: Array, dtype: DTypeLike) -> Array:
+        """The labels (m, k) at ``rows`` (m,) of ``table``, 0 and 1 of ``dtype``.
+
+        Raises:
+            DataError: A column that is missing, or cells that are neither 0 nor 1; the first few are named.
+        """
+        values = target_values(table, self.names)[rows]
+        wrong = np.argwhere((values != 0) & (values != 1))
+        bad = BadCells(table.place)
+        remedy = "labels are 0 and 1, or true and false; quantities ask for regression (`loss: mse`)"
+        bad.add(
+            len(wrong),
+            [
+                (int(rows[row]), self.names[column], f"{values[row, column]:g} is neither 0 nor 1", remedy)
+                for row, column in wrong[:SHOWN]
+            ],
+        )
+        bad.refuse()
+        return values.astype(dtype)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"labels": list(self.names)}
+
+    @classmethod
+    def from_json(cls, data: object, where: str) -> LabelEncoding:
+        """Read what `to_json` wrote; raise DataError for anything else."""
+        names = texts(fields(data, {"labels"}, where)["labels"], f"{where}.labels")
+        if len(names) < 2 or len(set(names)) < len(names):
+            raise malformed("two or more labels are expected, each with a name of its own", where)
+        return cls(names)
+
+
 def class_labels(table: Table) -> Array:
     """The target (n,) as class labels: str or int64.
 
@@ -95,7 +146,7 @@ def class_labels(table: Table) -> Array:
         raise DataError(
             f"{len(table.target_names)} target columns: {listed(table.target_names)}",
             where=table.origin,
-            remedy="classes stand in one column; name it alone in `data.target`",
+            remedy="classes stand in one column; columns of 0 and 1, each on its own, ask for `binary_cross_entropy`",
         )
     target = table.target.reshape(-1)
     if target.dtype.kind != "f":
@@ -162,12 +213,18 @@ class Preprocessing:
     """All that was fitted: the scaling of the features, and the encoding or, for numbers, the scaling of the target."""
 
     features: Scaling
-    target: ClassEncoding | Scaling
+    target: ClassEncoding | LabelEncoding | Scaling
 
     @property
     def task(self) -> Task:
         """What the target asks for."""
-        return "classification" if isinstance(self.target, ClassEncoding) else "regression"
+        match self.target:
+            case ClassEncoding():
+                return "classification"
+            case LabelEncoding():
+                return "multilabel"
+            case Scaling():
+                return "regression"
 
     @classmethod
     def fit(cls, table: Table, rows: Array, task: Task, *, numeric: str, target: str) -> Preprocessing:
@@ -181,11 +238,13 @@ class Preprocessing:
             target: That of a regression's target: ``standardize``, ``none``, or ``auto``, which is to standardize.
 
         Raises:
-            DataError: As `Scaling.fit`, `ClassEncoding.fit` and `target_values` do.
+            DataError: As `Scaling.fit`, `ClassEncoding.fit`, `LabelEncoding.fit` and `target_values` do.
         """
         features = Scaling.fit(numeric, table.feature_names, table.features, rows)
         if task == "classification":
             return cls(features, ClassEncoding.fit(table, rows))
+        if task == "multilabel":
+            return cls(features, LabelEncoding.fit(table, rows))
         names = table.target_names
         method = "standardize" if target == "auto" else target
         return cls(features, Scaling.fit(method, names, target_values(table, names), rows))
@@ -206,6 +265,8 @@ class Preprocessing:
         match found["task"]:
             case "classification":
                 return cls(features, ClassEncoding.from_json(found["target"], f"{where}: target"))
+            case "multilabel":
+                return cls(features, LabelEncoding.from_json(found["target"], f"{where}: target"))
             case "regression":
                 return cls(features, Scaling.from_json(found["target"], f"{where}: target"))
             case task:

@@ -31,12 +31,14 @@ class Source(ABC):
             DataError: The fields do not go together.
         """
 
-    def _table(self, X: Array, y: Array, *, categorical: bool, names: tuple[str, ...] = ()) -> Table:
-        """The table of ``X`` and ``y``; without ``names``, columns are x1, x2, ...; targets class, y, or y1, y2, ..."""
+    def _table(
+        self, X: Array, y: Array, *, categorical: bool, names: tuple[str, ...] = (), targets: tuple[str, ...] = ()
+    ) -> Table:
+        """The table of ``X`` and ``y``; without names, columns are x1, x2, ...; targets class, y, or y1, y2, ..."""
         names = names or tuple(f"x{column + 1}" for column in range(X.shape[1]))
-        targets = (
-            ("class",) if categorical else ("y",) if y.ndim == 1 else tuple(f"y{k + 1}" for k in range(y.shape[1]))
-        )
+        if not targets and y.ndim == 1:
+            targets = ("class",) if categorical else ("y",)
+        targets = targets or tuple(f"y{k + 1}" for k in range(y.shape[1]))
         y = y.astype(np.int64) if y.dtype.kind in "iu" else y
         return Table(self.name, np.ascontiguousarray(X, np.float64), names, y, targets, categorical)
 
@@ -123,6 +125,26 @@ class Diabetes(Source):
 
         bunch = load_diabetes(scaled=False)
         return self._table(bunch.data, bunch.target, categorical=False, names=tuple(map(str, bunch.feature_names)))
+
+
+@registry.register
+@dataclass(frozen=True)
+class Linnerud(Source):
+    """20 men in a fitness club, 3 exercises, and with them weight, waist and pulse: 3 targets (Tenenhaus 1998)."""
+
+    name = "linnerud"
+
+    def load(self) -> Table:
+        from sklearn.datasets import load_linnerud
+
+        bunch = load_linnerud()
+        return self._table(
+            bunch.data,
+            bunch.target,
+            categorical=False,
+            names=tuple(map(str, bunch.feature_names)),
+            targets=tuple(map(str, bunch.target_names)),
+        )
 
 
 @registry.register
@@ -241,6 +263,42 @@ class Classification(Source):
             n_clusters_per_class=self.n_clusters_per_class,
             class_sep=self.class_sep,
             flip_y=self.flip_y,
+            random_state=self.seed,
+        )
+        return self._table(X, y, categorical=True)
+
+
+@registry.register
+@dataclass(frozen=True)
+class Multilabel(Source):
+    """Counts of words in documents of several subjects at once: each subject is a label that applies or does not."""
+
+    name = "multilabel"
+    n_samples: Annotated[int, Ge(4)] = 400
+    n_features: Annotated[int, Ge(1)] = 20
+    n_classes: Annotated[int, Ge(2)] = 5
+    n_labels: Annotated[int, Ge(1)] = 2
+    length: Annotated[int, Ge(1)] = 50
+    allow_unlabeled: bool = True
+    seed: Annotated[int, Ge(0)] = 0
+
+    def load(self) -> Table:
+        from sklearn.datasets import make_multilabel_classification
+
+        self._require(
+            (
+                self.n_labels <= self.n_classes,
+                f"n_labels {self.n_labels} on average exceeds n_classes {self.n_classes}",
+                f"raise n_classes to {self.n_labels}, or lower n_labels",
+            )
+        )
+        X, y = make_multilabel_classification(
+            n_samples=self.n_samples,
+            n_features=self.n_features,
+            n_classes=self.n_classes,
+            n_labels=self.n_labels,
+            length=self.length,
+            allow_unlabeled=self.allow_unlabeled,
             random_state=self.seed,
         )
         return self._table(X, y, categorical=True)

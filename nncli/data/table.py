@@ -25,10 +25,10 @@ class Table:
         origin: What a person calls it: ``train.csv``, ``iris``.
         features: (n, d), uint8, float32 or float64.
         feature_names: The d names of the columns.
-        target: (n,) of str or integers for classes; (n,) or (n, k) of numbers otherwise.
+        target: (n,) of str or integers for classes; (n, k) of 0 and 1 for labels; (n,) or (n, k) of numbers otherwise.
         target_names: The k names of the target's columns.
-        categorical: Whether the target stands for classes: text, booleans, labels of a built-in source or of IDX files.
-            Integers from a table stay numbers: whether 3 is a class or a count, only the config can say.
+        categorical: Whether the target stands for classes or labels: text, booleans, those of a built-in source or of
+            IDX files. Integers from a table stay numbers: whether 3 is a class or a count, only the config can say.
         first_line: The line of row 0 in a text file whose every row is one line; None where lines mean nothing.
 
     Raises:

@@ -28,7 +28,8 @@ class EpochEnded:
         learning_rate: Of its last update.
         train_loss: Mean over its rows, each at the parameters of its batch; without penalties.
         penalty: The penalties at its end; None when there are none.
-        validation: Metric name (``validation_loss``, ...) -> value; empty without validation rows.
+        validation: Metric name (``validation_loss``, ...) -> value, None where it is not defined; empty without
+            validation rows.
         best: Whether the monitored value is the best so far.
     """
 
@@ -38,10 +39,10 @@ class EpochEnded:
     learning_rate: float
     train_loss: float
     penalty: float | None
-    validation: dict[str, float]
+    validation: dict[str, float | None]
     best: bool
 
-    def row(self) -> dict[str, float | int]:
+    def row(self) -> dict[str, float | int | None]:
         """The row of metrics.csv."""
         penalty = {} if self.penalty is None else {"penalty": self.penalty}
         head: dict[str, float | int] = {"epoch": self.epoch, "step": self.step, "seconds": round(self.seconds, 6)}

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 
 from nncli.builder import Experiment
 
-HIGHER_IS_BETTER = ("validation_accuracy", "validation_r2")
-
 
 class Monitor:
     """Watches one figure, epoch by epoch.
@@ -22,6 +20,7 @@ class Monitor:
         early = experiment.config.training.early_stopping
         self.best_epoch, self.gives_up = 0, False
         self._figure = early.monitor if early else "validation_loss"
+        self._sign = -1 if early and early.higher_is_better else 1
         # Without validation rows, and without being asked to watch anything, no epoch is known to be better than the
         # last: a lower training loss says nothing of the kind.
         self._judges = experiment.validation is not None or early is not None
@@ -30,20 +29,21 @@ class Monitor:
         self._best = self._stale = math.inf
         self._waiting = 0
 
-    def is_best(self, epoch: int, figures: Mapping[str, float]) -> bool:
+    def is_best(self, epoch: int, figures: Mapping[str, float | None]) -> bool:
         """Take in the figures of an epoch; whether it is the best so far (the newest is, where none can be judged)."""
         if not self._judges:
             self.best_epoch = epoch
             return True
-        value = figures[self._figure]
-        value = -value if self._figure in HIGHER_IS_BETTER else value
+        figure = figures[self._figure]
+        # None: not defined for what the network decides just now, as the precision of a class that it never predicts
+        value = math.inf if figure is None else self._sign * figure
         # "better" counts for the patience once it is so by min_delta, however many epochs that takes
         if value < self._stale - self._min_delta:
             self._stale, self._waiting = value, 0
         else:
             self._waiting += 1
         self.gives_up = self._waiting >= self._patience
-        if value >= self._best:
+        if value >= self._best and self._best < math.inf:
             return False
         self._best, self.best_epoch = value, epoch
         return True

@@ -11,6 +11,7 @@ import numpy as np
 from nncli.builder import Experiment, Rows
 from nncli.engine.inference import Inference
 from nncli.engine.randomness import Purpose, stream
+from nncli.scoring import Scorer
 from nncli.training.batches import Batches
 from nncli.training.descent import Descent
 from nncli.training.events import Ended, EpochEnded, Event, Progress, Status
@@ -79,24 +80,25 @@ class Trainer:
         seconds = time.perf_counter() - began
         yield Ended(status, epoch, descent.steps, seconds, monitor.best_epoch, problem)
 
-    def _bind_validation(self) -> Callable[[], dict[str, float]]:
-        rows = self.experiment.validation
-        if rows is None:
+    def _bind_validation(self) -> Callable[[], dict[str, float | None]]:
+        rows, part = self.experiment.validation, self.experiment.dataset.validation
+        if rows is None or part is None:
             return dict
         inference = Inference(self.experiment.network, self.theta, len(rows.inputs))
+        scorer = self.experiment.scorer(part)
 
-        def judge() -> dict[str, float]:
-            return measure(self.experiment, inference, rows, "validation")
+        def judge() -> dict[str, float | None]:
+            return measure(inference, rows, scorer, "validation")
 
         return judge
 
-    def _not_finite(self, epoch: int, validation: dict[str, float]) -> str:
+    def _not_finite(self, epoch: int, validation: dict[str, float | None]) -> str:
         """What is wrong at the end of an epoch; empty when all is well."""
         for name, tensor in self.experiment.network.layout.views(self.theta).items():
             if not np.isfinite(tensor).all():
                 return f"epoch {epoch}, last batch: {name} is not finite"
         loss = validation.get("validation_loss", 0.0)
-        return "" if math.isfinite(loss) else f"epoch {epoch}: the validation loss is not finite"
+        return "" if loss is not None and math.isfinite(loss) else f"epoch {epoch}: the validation loss is not finite"
 
 
 def _epoch(
@@ -124,8 +126,8 @@ def _epoch(
     return total / rows, ""
 
 
-def measure(experiment: Experiment, inference: Inference, rows: Rows, split: str) -> dict[str, float]:
-    """Loss and quick metrics of ``rows``, the names prefixed with ``split``; what is not defined is left out."""
+def measure(inference: Inference, rows: Rows, scorer: Scorer, split: str) -> dict[str, float | None]:
+    """Loss and metrics of ``rows``, the names prefixed with ``split``; None for what is not defined."""
     loss = inference.run(rows.inputs, rows.targets)
-    metrics = {"loss": loss, **experiment.quick_metrics(inference.predictions, rows)}
-    return {f"{split}_{name}": value for name, value in metrics.items() if value is not None}
+    metrics = {"loss": loss, **scorer.measure(inference.predictions)}
+    return {f"{split}_{name}": value for name, value in metrics.items()}

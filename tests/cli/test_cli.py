@@ -104,7 +104,7 @@ def test_evaluation_shows_classes_and_confusion(home: Path) -> None:
     assert "versicolor" in evaluated.stdout
     report = json.loads(nncli("evaluate", "runs/iris", "--json", "--split", "train", cwd=home).stdout)
     assert np.sum(report["confusion"]) == report["rows"] == 120
-    assert np.trace(report["confusion"]) == pytest.approx(report["accuracy"] * 120)
+    assert np.trace(report["confusion"]) == pytest.approx(report["metrics"]["accuracy"] * 120)
 
 
 @pytest.mark.parametrize(

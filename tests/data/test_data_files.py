@@ -222,8 +222,8 @@ def test_many_bad_cells_and_many_bad_rows_are_shortened(refused):
 
 def test_several_targets_with_text_among_them_are_refused(refused):
     assert refused("a,u,v\n1,x,3\n", target=("u", "v")) == (
-        "t.csv: the target 'u' holds text; several target columns must all be numbers; name one column, "
-        "or turn the text into numbers"
+        "t.csv: the target 'u' holds text; several target columns must all be numbers, or true and false; "
+        "name one column, or turn the text into numbers"
     )
 
 

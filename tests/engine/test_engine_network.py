@@ -164,20 +164,3 @@ def test_the_first_tensor_that_is_not_finite_is_named() -> None:
     assert batch.first_not_finite() == "input"
     net.layout.views(at.theta)["layers.1.bias"][0] = np.nan
     assert batch.first_not_finite() == "layers.1.bias"
-
-
-@pytest.mark.parametrize("outputs", [1, 3])
-def test_quick_metrics_are_scikit_learn_s(outputs: int) -> None:
-    from sklearn.metrics import accuracy_score, r2_score, root_mean_squared_error
-
-    from nncli.engine import metrics
-
-    rng = np.random.default_rng(0)
-    P, Y = rng.normal(size=(2, 50, outputs)) * [1.0, 5.0, 0.1][:outputs]
-    assert metrics.rmse(P, Y) == pytest.approx(root_mean_squared_error(Y, P), rel=1e-12)
-    assert metrics.r2(P, Y) == pytest.approx(r2_score(Y, P), rel=1e-12)
-    codes = rng.integers(0, max(2, outputs), 50)
-    decided = P.argmax(axis=1) if outputs > 1 else (P[:, 0] > 0.5).astype(int)
-    assert metrics.accuracy(P, codes) == accuracy_score(codes, decided)
-    assert metrics.r2(P, np.ones_like(Y)) is None
-    assert metrics.r2(P[:1], Y[:1]) is None

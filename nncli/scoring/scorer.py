@@ -1,0 +1,69 @@
+"""The metrics of one set of rows, taken together, again and again."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+
+from nncli.data.dataset import Part
+from nncli.data.preprocess import ClassEncoding, LabelEncoding, Preprocessing, target_values
+from nncli.data.scaling import Scaling
+from nncli.engine.buffers import Array
+from nncli.engine.metrics import decide, decide_labels
+from nncli.scoring.base import Kind, Metric, Scored
+
+
+class Scorer:
+    """Judges what a network puts out for ``part``.
+
+    Args:
+        metrics: By which.
+        kind: What is judged.
+        preprocessing: What was fitted on the training rows.
+        part: The rows.
+    """
+
+    def __init__(self, metrics: Sequence[Metric], kind: Kind, preprocessing: Preprocessing, part: Part) -> None:
+        self._kind, self._encoding = kind, preprocessing.target
+        self._truth = _truth(preprocessing, part)
+        self._metrics = [(metric, not metric.lacking(kind, self._truth)) for metric in metrics]
+
+    def scored(self, predictions: Array) -> Scored:
+        """The rows with the ``predictions`` (n, k) for them."""
+        P = predictions.astype(np.float64)
+        match self._encoding:
+            case ClassEncoding():
+                return Scored(self._kind, self._truth, P, decide(predictions))
+            case LabelEncoding():
+                return Scored(self._kind, self._truth, P, decide_labels(predictions))
+            case scaling:
+                P = scaling.invert(P)
+                return Scored(self._kind, self._truth, P, P)
+
+    def measure(self, predictions: Array) -> dict[str, float | None]:
+        """Metric name -> value for the ``predictions`` (n, k), in the order asked for; None where it is not defined."""
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")  # scikit-learn's: of what is not defined, None tells more
+            rows = self.scored(predictions)
+            finite = bool(np.isfinite(rows.outputs).all())
+            return {m.name: finite_or_none(m.compute(rows)) if ok and finite else None for m, ok in self._metrics}
+
+    def undefined(self) -> dict[str, str]:
+        """Metric name -> what the rows lack for it, for those that are never defined on them."""
+        return {m.name: m.lacking(self._kind, self._truth) for m, ok in self._metrics if not ok}
+
+
+def _truth(preprocessing: Preprocessing, part: Part) -> Array:
+    """Class codes, or labels, or the numbers as they stand in the table, not as they come back from their scaling."""
+    encoding = preprocessing.target
+    if not isinstance(encoding, Scaling):
+        return part.targets
+    return target_values(part.table, encoding.names)[part.rows].astype(np.float64)
+
+
+def finite_or_none(value: float) -> float | None:
+    """``value``; None for one that JSON could not take."""
+    return value if math.isfinite(value) else None
