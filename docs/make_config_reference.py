@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from nncli import scoring
 from nncli.config.schema import Config
 from nncli.data import sources
 from nncli.engine import activations, initializers, losses, norms, optimizers
@@ -43,6 +44,14 @@ def reference() -> str:
                 f"| `{record.name}` | {settings} | {formula}{(record.__doc__ or '').splitlines()[0]}{source} |"
             )
         lines.append("")
+    lines += ["## Metrics", "", "By the functions of `sklearn.metrics`; 0/0 is not defined, and left empty.", ""]
+    lines += ["| name | settings | for | better | function | |", "|-|-|-|-|-|-|"]
+    for metric in scoring.registry:
+        settings = ", ".join(f"`{f.name}: {_plain(f.default)}`" for f in metric.__dataclass_fields__.values())
+        better, tasks = "higher" if metric.higher_is_better else "lower", ", ".join(metric.tasks)
+        function, meaning = f"`{metric.function}`", _cell((metric.__doc__ or "").splitlines()[0])
+        lines.append(f"| `{metric.name}` | {settings} | {tasks} | {better} | {function} | {meaning} |")
+    lines.append("")
     return "\n".join(lines)
 
 

@@ -51,14 +51,15 @@ def metrics_of(config: Config, kind: Kind, *, report: bool = False) -> tuple[Met
 
 
 def _problem(config: Config, place: KeyPath, metric: Metric, kind: Kind) -> Problem:
-    fitting = [m.name for m in registry if not m().objection(kind)]
-    prefix = "validation_" if place == MONITOR else ""
-    why = metric.objection(kind)
-    if metric.needs == "probabilities" and kind.task in metric.tasks:
-        remedy = "softmax gives them, or, for two classes, one unit with sigmoid"
-    else:
+    why, remedy = metric.objection(kind), ""
+    if kind.task not in metric.tasks:
+        prefix = "validation_" if place == MONITOR else ""
+        fitting = [m.name for m in registry if not m().objection(kind)]
         guess = nearest(metric.name, fitting)
-        remedy = f"did you mean {prefix + guess!r}?" if guess else f"there are {', '.join(prefix + f for f in fitting)}"
+        there = ", ".join(prefix + name for name in fitting)
+        remedy = f"did you mean {prefix + guess!r}?" if guess else f"there are {there}"
+    elif metric.needs == "probabilities":
+        remedy = "softmax gives them, or, for two classes, one unit with sigmoid"
     return config.problem(place, why, remedy)
 
 

@@ -77,9 +77,10 @@ def _early_stopping(config: Config) -> Iterator[Problem]:
         return
     where = "training.early_stopping.monitor"
     figures = ("train_loss", "validation_loss", *(f"validation_{name}" for name in scoring.registry.names))
-    if f"validation_{early.monitor}" in figures:
-        message = f"unknown figure {early.monitor!r}, did you mean {f'validation_{early.monitor}'!r}?"
-        yield config.problem(where, message)
+    name = early.monitor.removeprefix("validation_")
+    meant = f"validation_{scoring.name_here(name) or name}"  # without the prefix, or by scikit-learn's name
+    if early.monitor not in figures and meant in figures:
+        yield config.problem(where, f"unknown figure {early.monitor!r}, did you mean {meant!r}?")
     elif early.monitor not in figures:
         yield config.problem(where, unknown("figure", early.monitor, figures))
     elif early.monitor.startswith("validation") and not (data.validation_path or data.split.validation):

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from nncli.config.document import Key, KeyPath
 from nncli.registry import nearest
+from nncli.scoring import name_here
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,13 @@ def complaints(error: ValidationError, content: dict[str, Any]) -> list[Complain
     by_path: dict[KeyPath, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
         by_path.setdefault(_path(detail, content), []).append(detail)
+    # of the alternatives of a union, the one that got further in is the one that was meant
+    by_path = {path: found for path, found in by_path.items() if not any(_within(other, path) for other in by_path)}
     return [_complaint(path, details, _known_keys(Config, path, content)) for path, details in by_path.items()]
+
+
+def _within(inner: KeyPath, outer: KeyPath) -> bool:
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
 def _path(detail: ErrorDetails, content: Any) -> KeyPath:
@@ -107,6 +114,8 @@ def _complaint(path: KeyPath, details: list[ErrorDetails], known: list[str]) -> 
             wants.append(f"a list of at least {context['min_length']}")
         elif kind not in ("union_tag_not_found",):
             wants.append(detail["msg"].lower())
+    if choices and isinstance(value, str) and "a list" in wants:
+        return Complaint(path, f"must be {' or '.join([*choices, 'a list'])}{_is(value)}", f"write [{value}]")
     if choices and isinstance(value, str) and not value[:1].isdigit():
         return Complaint(path, _unknown_value(value, choices))
     wants = [*dict.fromkeys(wants), *choices]
@@ -114,7 +123,8 @@ def _complaint(path: KeyPath, details: list[ErrorDetails], known: list[str]) -> 
 
 
 def _unknown_value(value: str, choices: list[str]) -> str:
-    guess = nearest(value, choices)
+    elsewhere = name_here(value)  # a metric by scikit-learn's name
+    guess = elsewhere if elsewhere in choices else nearest(value, choices)
     hint = f"did you mean {guess!r}?" if guess else f"known are {', '.join(choices)}"
     return f"unknown name {_shown(value)}, {hint}"
 

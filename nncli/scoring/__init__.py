@@ -5,7 +5,7 @@ it when they are first asked for.
 """
 
 from nncli.scoring import classes, labels, numbers
-from nncli.scoring.base import Kind, Metric, Scored, registry
+from nncli.scoring.base import Kind, Metric, Scored, name_here, registry
 from nncli.scoring.scorer import Scorer
 
-__all__ = ["Kind", "Metric", "Scored", "Scorer", "classes", "labels", "numbers", "registry"]
+__all__ = ["Kind", "Metric", "Scored", "Scorer", "classes", "labels", "name_here", "numbers", "registry"]

@@ -121,6 +121,11 @@ class ByScikitLearn(Metric):
 registry: Registry[Metric] = Registry("metric")
 
 
+def name_here(function: str) -> str | None:
+    """The first metric that is the function of ``sklearn.metrics`` of this name."""
+    return next((metric.name for metric in registry if metric.function == function), None)
+
+
 def by_scikit_learn(function: str, truth: Array, predicted: Array, **settings: Any) -> float:
     """The value of that function of ``sklearn.metrics``."""
     import sklearn.metrics

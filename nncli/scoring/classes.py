@@ -229,7 +229,7 @@ class TopKAccuracy(ByScikitLearn):
 
     def objection(self, kind: Kind) -> str:
         if kind.task == "classification" and kind.columns <= self.k:
-            return f"the {kind.columns} classes are always among the {self.k} largest outputs"
+            return f"top_k_accuracy with k = {self.k} is always 1 where there are {kind.columns} classes"
         return super().objection(kind)
 
     def settings(self, rows: Scored) -> dict[str, Any]:

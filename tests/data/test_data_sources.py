@@ -12,7 +12,14 @@ from nncli.data import sources
 from nncli.data.sources import registry
 from nncli.errors import DataError, NncliError
 
-SHAPES = {"iris": (150, 4), "digits": (1797, 64), "wine": (178, 13), "breast_cancer": (569, 30), "diabetes": (442, 10)}
+SHAPES = {
+    "iris": (150, 4),
+    "digits": (1797, 64),
+    "wine": (178, 13),
+    "breast_cancer": (569, 30),
+    "diabetes": (442, 10),
+    "linnerud": (20, 3),
+}
 
 
 @pytest.mark.parametrize("source", list(registry), ids=lambda source: source.name)
