@@ -96,6 +96,7 @@ def test_spirals_lie_on_their_curve_and_are_balanced():
             ["3 x n_clusters_per_class 2 = 6 clusters, and n_informative 2 gives only 4 corners", "n_informative to 3"],
         ),
         (sources.Classification(n_samples=4, n_classes=3), ["4 samples for 6 clusters; raise n_samples to 6 at least"]),
+        (sources.Multilabel(n_labels=6), ["n_labels 6 on average exceeds n_classes 5; raise n_classes to 6, or lower"]),
         (sources.Regression(n_features=2), ["n_informative 5 exceeds n_features 2; raise n_features to 5"]),
         (sources.Blobs(n_samples=4, centers=5), ["4 samples for 5 centers; raise n_samples to 5 at least"]),
         (sources.Spirals(n_samples=4, n_classes=5), ["4 samples for 5 classes; raise n_samples to 5 at least"]),
