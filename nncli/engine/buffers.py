@@ -1,10 +1,11 @@
-"""The arrays of one binding: handed out once, written in place ever after."""
+"""The arrays of one binding: handed out once, written in place ever after, and counted."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -20,15 +21,41 @@ class Buffers:
     (and these for all copies, if there are any). So the column of ones beside a signal is one stretch at its end, what
     is before it is contiguous (on a strided array, an elementwise call takes up to twice as long, and NumPy allocates
     buffers for it), and a sum over the units of each row is a sum of vectors.
+
+    Attributes:
+        dtype: The precision.
+        owner: Whose arrays the next ones are; whoever binds says so, and may leave it at "".
+        bytes: Owner -> what its arrays take. What is asked for twice belongs to the first who asked.
+        parts: Name -> buffers for a part of the work, from ``part``.
     """
+
+    real: ClassVar[bool] = True
+    """Whether an entry of an array is one's own, so that it is worth writing to."""
 
     def __init__(self, dtype: DTypeLike) -> None:
         self.dtype = np.dtype(dtype)
+        self.owner = ""
+        self.bytes: Counter[str] = Counter()
+        self.parts: dict[str, Self] = {}
         self._arenas: dict[tuple[np.dtype[Any], int], Array] = {}
+
+    @property
+    def total(self) -> int:
+        """The bytes of all arrays, those of the parts among them."""
+        return self.bytes.total() + sum(part.total for part in self.parts.values())
+
+    def part(self, name: str) -> Self:
+        """Others of the same kind and precision, with scratch of their own, counted under ``name``."""
+        self.parts[name] = type(self)(self.dtype)
+        return self.parts[name]
 
     def keep(self, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> Array:
         """An array of zeros that belongs to the caller alone, from forward to backward."""
-        return _unit_by_unit(np.zeros(math.prod(shape), self.dtype if dtype is None else dtype), shape)
+        return _unit_by_unit(self._count(math.prod(shape), dtype), shape)
+
+    def rows(self, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> Array:
+        """The same, but row by row in memory, as rows are gathered from a table."""
+        return self._count(math.prod(shape), dtype).reshape(shape)
 
     def scratch(self, shape: tuple[int, ...], slot: int = 0, dtype: DTypeLike | None = None) -> Array:
         """An array whose content means nothing once the function that writes it returns.
@@ -39,8 +66,30 @@ class Buffers:
         size = math.prod(shape)
         arena = self._arenas.get((kind, slot))
         if arena is None or arena.size < size:
-            arena = self._arenas[kind, slot] = np.zeros(size, kind)
+            arena = self._arenas[kind, slot] = self._count(size, kind)
         return _unit_by_unit(arena[:size], shape)
+
+    def _count(self, size: int, dtype: DTypeLike | None) -> Array:
+        kind = self.dtype if dtype is None else np.dtype(dtype)
+        self.bytes[self.owner] += size * kind.itemsize
+        return self._zeros(size, kind)
+
+    def _zeros(self, size: int, kind: np.dtype[Any]) -> Array:
+        return np.zeros(size, kind)
+
+
+class StandIns(Buffers):
+    """Hands out stand-ins that take no memory: what is bound to them costs nothing, and is counted to the byte.
+
+    A stand-in has any shape; all of its entries are one and the same (its strides are 0). So it can be cut and
+    reshaped, and functions can be bound to it, but they are not to be run. What a network of any size needs is counted
+    by the code that binds it, before any of it is allocated.
+    """
+
+    real = False
+
+    def _zeros(self, size: int, kind: np.dtype[Any]) -> Array:
+        return np.lib.stride_tricks.as_strided(np.zeros(1, kind), (size,), (0,))
 
 
 def _unit_by_unit(flat: Array, shape: tuple[int, ...]) -> Array:

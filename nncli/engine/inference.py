@@ -18,17 +18,18 @@ class Inference:
         network: The network.
         theta: Its parameters (size,), read at every run.
         rows: The number of rows, at least 1.
+        buffers: Where the arrays come from, new ones when not given.
 
     Attributes:
         predictions: (rows, k), after ``run``.
     """
 
-    def __init__(self, network: Network, theta: Array, rows: int) -> None:
-        self.predictions = np.zeros((rows, network.outputs), theta.dtype)
-        nothing = np.zeros_like(theta)
+    def __init__(self, network: Network, theta: Array, rows: int, buffers: Buffers | None = None) -> None:
+        buffers = Buffers(theta.dtype) if buffers is None else buffers
+        self.predictions = buffers.rows((rows, network.outputs))
+        nothing = buffers.keep(theta.shape)
         sizes = [BATCH] * (rows // BATCH) + [rows % BATCH] * (rows % BATCH > 0)
-        bound = {size: network.bind(theta, nothing, size) for size in set(sizes)}
-        buffers = Buffers(theta.dtype)
+        bound = {size: network.bind(theta, nothing, size, buffers=buffers.part(f"{size} rows")) for size in set(sizes)}
         self._batches: list[tuple[slice, Bound, Step]] = []
         for i, size in enumerate(sizes):
             where = slice(i * BATCH, i * BATCH + size)

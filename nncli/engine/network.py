@@ -20,6 +20,10 @@ from nncli.engine.penalties import Penalty
 from nncli.engine.residual import Fork, Join
 
 
+INPUT, LOSS, PENALTY = "input", "loss", "penalty"
+"""Whose arrays they are that belong to no block (``Buffers.owner``)."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """A layer in its place: the block that it belongs to (``layers.0``) and the number of its inputs."""
@@ -42,7 +46,8 @@ class Stage:
         """The random arrays of its layer for batches of ``n`` rows, quiet as yet."""
         dtype = np.zeros(0, buffers.dtype).real.dtype
         arrays = tuple(buffers.keep((n, width), dtype) for width in self.layer.noise(self.inputs))
-        self.layer.quiet(arrays)
+        if buffers.real:
+            self.layer.quiet(arrays)
         return arrays
 
 
@@ -121,12 +126,12 @@ class Network:
 
     def initialize(self, rng: Generator, dtype: DTypeLike) -> Array:
         """Draw the initial parameter vector (size,)."""
-        theta = np.zeros(self.layout.size)
+        theta = np.zeros(self.layout.size, dtype)
         views = self.layout.views(theta)
         for stage in self.stages:
             names = [parameter.name for parameter in stage.layer.parameters(stage.inputs)]
             stage.layer.initialize({name: views[f"{stage.block}.{name}"] for name in names}, rng)
-        return theta.astype(dtype)
+        return theta
 
     def bind(
         self,
@@ -137,6 +142,7 @@ class Network:
         inputs: Array | None = None,
         input_gradient: bool = False,
         keep_signals: bool = False,
+        buffers: Buffers | None = None,
     ) -> Bound:
         """Allocate everything that a batch of ``n`` rows needs, and return the functions that run it.
 
@@ -150,9 +156,12 @@ class Network:
             input_gradient: Whether backward computes the gradient of the input, too.
             keep_signals: Whether every signal stays readable after ``forward``; otherwise a layer that works in place
                 writes over its input.
+            buffers: Where the arrays come from, new ones when not given; ``StandIns`` tell what they would take.
         """
         overwrites = [not keep_signals and self.overwrites_input(i) for i in range(len(self.stages))]
-        return Bound(self, theta, gradient, n, inputs, input_gradient, overwrites)
+        if buffers is None:
+            buffers = Buffers(theta.dtype if inputs is None else inputs.dtype)
+        return Bound(self, theta, gradient, n, inputs, input_gradient, overwrites, buffers)
 
 
 class Bound:
@@ -182,13 +191,16 @@ class Bound:
         inputs: Array | None,
         input_gradient: bool,
         overwrites: list[bool],
+        buffers: Buffers,
     ) -> None:
-        buffers = Buffers(theta.dtype if inputs is None else inputs.dtype)
         lead = () if inputs is None else inputs.shape[:-2]
         self.network, self.theta, self.gradient, self.n = network, theta, gradient, n
-        self.inputs = np.ones((n, network.inputs + 1), theta.dtype) if inputs is None else inputs
+        buffers.owner = INPUT
+        self.inputs = buffers.rows((n, network.inputs + 1)) if inputs is None else inputs
+        if inputs is None:
+            self.inputs[:, -1] = 1
         self.input_gradient = buffers.keep((*lead, n, network.inputs)) if input_gradient else None
-        self.signals: list[tuple[str, Array]] = [("input", self.inputs[..., :-1])]
+        self.signals: list[tuple[str, Array]] = [(INPUT, self.inputs[..., :-1])]
         bound: list[BoundStage] = []
 
         signal, slope = self.inputs, self.input_gradient
@@ -196,6 +208,7 @@ class Bound:
         room = buffers.scratch if lead else buffers.keep  # copies are run forward alone
         for i, (stage, place) in enumerate(zip(network.stages, network.places, strict=True)):
             layer, shape = stage.layer, (*lead, n, stage.outputs)
+            buffers.owner = stage.block
             if overwrites[i]:
                 output = signal
             else:
@@ -228,17 +241,19 @@ class Bound:
             signal, slope = output, wires.dY
         self.stages = tuple(bound)
         self.outputs = self.signals[-1][1]
-        self.losses = np.zeros((*lead, n), buffers.dtype)
+        buffers.owner = LOSS
+        self.losses = buffers.rows((*lead, n))
         self.targets = (
-            np.zeros(n, np.intp)
+            buffers.rows((n,), np.intp)
             if network.loss.targets == "codes"
-            else np.zeros(self.outputs.shape[-2:], theta.real.dtype)
+            else buffers.rows(self.outputs.shape[-2:], theta.real.dtype)
         )
         self.output_gradient = room(self.outputs.shape) if slope is None else slope
         self._loss, self._slope_of_loss = network.loss.bind(
             self.outputs, self.targets, self.losses, self.output_gradient, 1 / n, buffers
         )
         weights, slopes = network.layout.views(theta), network.layout.views(gradient)
+        buffers.owner = PENALTY
         penalties = [penalty.bind(weights[name], slopes[name], buffers) for name, penalty in network.penalties()]
         self._penalties: list[Callable[[], Array]] = [value for value, _ in penalties]
         self._penalty_slopes = [add for _, add in penalties]
