@@ -18,8 +18,19 @@ if TYPE_CHECKING:
     from nncli.evaluation import evaluate
     from nncli.explain import explain_network
     from nncli.run import Run
+    from nncli.summary import summarize, validate
 
-__all__ = ["NncliError", "Run", "check_gradients", "evaluate", "explain_network", "load_config", "train"]
+__all__ = [
+    "NncliError",
+    "Run",
+    "check_gradients",
+    "evaluate",
+    "explain_network",
+    "load_config",
+    "summarize",
+    "train",
+    "validate",
+]
 
 _HOME = {
     "NncliError": "nncli.errors",
@@ -28,7 +39,9 @@ _HOME = {
     "evaluate": "nncli.evaluation",
     "explain_network": "nncli.explain",
     "load_config": "nncli.config.loader",
+    "summarize": "nncli.summary",
     "train": "nncli.api",
+    "validate": "nncli.summary",
 }
 
 

@@ -23,6 +23,7 @@ from nncli.run import Run, environment
 from nncli.scoring.scorer import finite_or_none
 from nncli.training.events import Ended, EpochEnded, Event
 from nncli.training.interrupt import stop_on_signal
+from nncli.training.memory import refuse_too_large
 from nncli.training.trainer import Trainer, measure
 
 
@@ -64,6 +65,7 @@ def train(
     from threadpoolctl import threadpool_limits
 
     experiment = build(config)
+    refuse_too_large(experiment)
     run = Run.create(config.name_or_stem, None if directory is None else Path(directory))
     quiet = np.errstate(all="ignore")  # as Trainer asks for
     with threadpool_limits(experiment.threads, user_api="blas"), quiet, stop_on_signal() as signal:

@@ -68,6 +68,11 @@ class Layer(ABC):
     """Whether backward leaves dC/dX in the array where it found dC/dY."""
     penalty: Penalty = NO_PENALTY
 
+    @property
+    def label(self) -> str:
+        """What a summary of the network calls it."""
+        return self.kind
+
     def width(self, d_in: int) -> int:
         """The number of outputs for ``d_in`` inputs."""
         return d_in
@@ -221,6 +226,11 @@ class Activate(Layer):
         """As its activation says."""
         return self.activation.in_place
 
+    @property
+    def label(self) -> str:
+        """The activation's name."""
+        return self.activation.name
+
     def formulas(self) -> Mapping[str, str]:
         """As the record states them; softmax is not computed entry by entry."""
         f = self.activation
@@ -248,6 +258,11 @@ class Normalize(Layer):
 
     kind = "norm"
     in_place = True
+
+    @property
+    def label(self) -> str:
+        """With the norm's name."""
+        return f"{self.norm.name} norm"
 
     def parameters(self, d_in: int) -> tuple[Parameter, ...]:
         """A scale and a shift for each unit."""
@@ -294,6 +309,11 @@ class Dropout(Layer):
     kind = "dropout"
     in_place = True
     passes_gradient = True
+
+    @property
+    def label(self) -> str:
+        """With its rate."""
+        return f"dropout {self.rate:g}"
 
     def noise(self, d_in: int) -> tuple[int, ...]:
         """The mask M."""

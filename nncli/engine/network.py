@@ -19,7 +19,6 @@ from nncli.engine.parameters import Layout
 from nncli.engine.penalties import Penalty
 from nncli.engine.residual import Fork, Join
 
-
 INPUT, LOSS, PENALTY = "input", "loss", "penalty"
 """Whose arrays they are that belong to no block (``Buffers.owner``)."""
 
@@ -127,11 +126,15 @@ class Network:
     def initialize(self, rng: Generator, dtype: DTypeLike) -> Array:
         """Draw the initial parameter vector (size,)."""
         theta = np.zeros(self.layout.size, dtype)
+        self.fill(theta, rng)
+        return theta
+
+    def fill(self, theta: Array, rng: Generator) -> None:
+        """Fill ``theta`` (size,) with initial parameters."""
         views = self.layout.views(theta)
         for stage in self.stages:
             names = [parameter.name for parameter in stage.layer.parameters(stage.inputs)]
             stage.layer.initialize({name: views[f"{stage.block}.{name}"] for name in names}, rng)
-        return theta
 
     def bind(
         self,

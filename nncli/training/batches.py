@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from nncli.builder import Experiment
-from nncli.engine.buffers import Array
+from nncli.engine.buffers import Array, Buffers
 from nncli.engine.network import Bound
 from nncli.engine.randomness import Purpose, stream
 
@@ -18,20 +18,25 @@ class Batches:
         experiment: Whose training rows they are.
         theta: The parameters (size,), read by every batch.
         gradient: Where the gradient of each batch goes (size,).
+        buffers: Where the arrays come from.
 
     Attributes:
         count: Batches in an epoch.
         full: The binding for full batches.
     """
 
-    def __init__(self, experiment: Experiment, theta: Array, gradient: Array) -> None:
+    def __init__(self, experiment: Experiment, theta: Array, gradient: Array, buffers: Buffers) -> None:
         self._rows, self._seed = experiment.train, experiment.config.seed
         self._noisy = experiment.network.noisy
         n, size = len(self._rows.inputs), experiment.batch_size
         self.count = math.ceil(n / size)
         self._size, self._whole = size, n // size * size
-        self.full: Bound = experiment.network.bind(theta, gradient, size)
-        self._rest = experiment.network.bind(theta, gradient, n % size) if n % size else None
+
+        def bind(rows: int, name: str) -> Bound:
+            return experiment.network.bind(theta, gradient, rows, buffers=buffers.part(name))
+
+        self.full = bind(size, "batch")
+        self._rest = bind(n % size, "last batch") if n % size else None
 
     def of(self, epoch: int) -> Iterator[Bound]:
         """The batches of ``epoch``: each is filled with its rows, and its random arrays are drawn."""

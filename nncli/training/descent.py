@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from nncli.builder import Experiment
 from nncli.engine.buffers import Array, Buffers
 
@@ -15,19 +13,20 @@ class Descent:
         experiment: Whose optimizer it is.
         theta: The parameters (size,), which every update moves.
         gradient: Where the gradient is found (size,).
+        buffers: Where the arrays come from.
 
     Attributes:
         steps: Updates so far.
         state: The optimizer's vectors (size,) by name.
     """
 
-    def __init__(self, experiment: Experiment, theta: Array, gradient: Array) -> None:
+    def __init__(self, experiment: Experiment, theta: Array, gradient: Array, buffers: Buffers) -> None:
         optimizer = experiment.optimizer
         self.steps = 0
         self.rate = optimizer.learning_rate
         """The learning rate of the next update."""
-        self.state = {name: np.zeros_like(theta) for name in optimizer.slots}
-        self._update = optimizer.bind(theta, gradient, self.state, Buffers(theta.dtype))
+        self.state = {name: buffers.keep(theta.shape) for name in optimizer.slots}
+        self._update = optimizer.bind(theta, gradient, self.state, buffers)
 
     def step(self) -> None:
         """Move the parameters by the gradient of one batch."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 import numpy as np
 
 from nncli.builder import Experiment, Rows
+from nncli.engine.buffers import Buffers
 from nncli.engine.inference import Inference
 from nncli.engine.randomness import Purpose, stream
 from nncli.scoring import Scorer
@@ -31,25 +32,30 @@ class Trainer:
         theta: The parameters, moving while ``run`` goes on. After a divergence they are put back to the end of the
             last epoch that was finite.
         best_theta: The parameters of the best epoch so far by the monitored value.
+        buffers: Where all arrays of the training come from. With ``StandIns`` handed in, nothing is allocated or
+            drawn: they tell what the training would take, and it cannot be run.
     """
 
-    def __init__(self, experiment: Experiment) -> None:
+    def __init__(self, experiment: Experiment, buffers: Buffers | None = None) -> None:
+        network = experiment.network
         self.experiment = experiment
-        self.theta = experiment.network.initialize(
-            stream(experiment.config.seed, Purpose.WEIGHTS), experiment.precision
-        )
-        self.best_theta = self.theta.copy()
-        self._good = self.theta.copy()
+        self.buffers = Buffers(experiment.precision) if buffers is None else buffers
+        vectors = self.buffers.part("parameters")
+        self.theta, self.best_theta, self._good, gradient = (vectors.keep((network.layout.size,)) for _ in range(4))
+        self._batches = Batches(experiment, self.theta, gradient, self.buffers)
+        self._descent = Descent(experiment, self.theta, gradient, self.buffers.part("optimizer"))
+        self._judge = self._bind_validation()
+        if self.buffers.real:
+            network.fill(self.theta, stream(experiment.config.seed, Purpose.WEIGHTS))
+            np.copyto(self.best_theta, self.theta)
+            np.copyto(self._good, self.theta)
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
         """Train, and tell. ``stop`` is asked after every batch; when it says so, the training ends there."""
         experiment, epochs = self.experiment, self.experiment.config.training.epochs
         began = time.perf_counter()
-        gradient = np.zeros_like(self.theta)
-        batches = Batches(experiment, self.theta, gradient)
-        descent = Descent(experiment, self.theta, gradient)
+        batches, descent, judge = self._batches, self._descent, self._judge
         monitor = Monitor(experiment)
-        judge = self._bind_validation()
         status: Status = "completed"
         problem, epoch = "", 0
         for epoch in range(1, epochs + 1):
@@ -84,7 +90,8 @@ class Trainer:
         rows, part = self.experiment.validation, self.experiment.dataset.validation
         if rows is None or part is None:
             return dict
-        inference = Inference(self.experiment.network, self.theta, len(rows.inputs))
+        buffers = self.buffers.part("validation")
+        inference = Inference(self.experiment.network, self.theta, len(rows.inputs), buffers)
         scorer = self.experiment.scorer(part)
 
         def judge() -> dict[str, float | None]:

@@ -1,0 +1,108 @@
+"""What a training takes, told before it takes anything, and the refusal of one that takes more than there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from nncli.builder import Experiment
+from nncli.engine.buffers import Array, StandIns
+from nncli.engine.inference import Inference
+from nncli.engine.summary import blocks_of
+from nncli.errors import ConfigError
+from nncli.machine import memory_limit
+from nncli.training.trainer import Trainer
+
+COPIES_TO_SAVE = 2
+"""Copies of the parameters while weights are written: the bytes of each tensor, and those of the file."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of arrays at the highest, without the program itself (Python and its libraries).
+
+    Attributes:
+        data: The tables as read, and the rows of each part as the engine takes them.
+        parts: What for -> bytes: ``parameters`` (with their gradient, and copies of the best and of the last good
+            ones), ``optimizer``, ``batch`` and ``last batch`` (every signal and its gradient), ``validation``, and
+            ``at the end`` (to measure the result, or to write the weights, whichever takes more).
+    """
+
+    data: int
+    parts: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.data + sum(self.parts.values())
+
+    def to_json(self) -> dict[str, int]:
+        """Every part, and the total."""
+        return {"data": self.data, **self.parts, "total": self.total}
+
+
+def memory_of(experiment: Experiment) -> Memory:
+    """What the training of ``experiment`` takes: all of its arrays are bound to stand-ins, and counted."""
+    buffers = StandIns(experiment.precision)
+    trainer = Trainer(experiment, buffers)
+    parts = {name: part.total for name, part in buffers.parts.items()}
+    at_the_end = [COPIES_TO_SAVE * trainer.theta.nbytes]
+    for rows in (experiment.validation, experiment.test):
+        if rows is not None:
+            final = StandIns(experiment.precision)
+            Inference(experiment.network, trainer.theta, len(rows.inputs), final)
+            at_the_end.append(final.total)
+    return Memory(_data(experiment), {**parts, "at the end": max(at_the_end)})
+
+
+def refuse_too_large(experiment: Experiment, memory: Memory | None = None) -> None:
+    """Refuse a training that takes more memory than there is, before it takes any.
+
+    Raises:
+        ConfigError: At the units of the block that takes the most.
+    """
+    memory = memory_of(experiment) if memory is None else memory
+    limit = memory_limit(memory.data)
+    if limit is None or memory.total <= limit.bytes:
+        return
+    size, network, config = experiment.batch_size, experiment.network, experiment.config
+    blocks = [block for block in blocks_of(network, size, experiment.precision) if block.name.startswith("layers.")]
+    entry = memory.parts["parameters"] + memory.parts["optimizer"]
+    per_parameter = entry / max(1, network.layout.size)
+    widest = max(blocks, key=lambda block: block.parameters * per_parameter + block.memory)
+    batches = sum(memory.parts[name] for name in ("batch", "last batch") if name in memory.parts)
+    message = f"the training needs {bytes_text(memory.total)}, {limit.whose} {bytes_text(limit.bytes)}"
+    if memory.total - batches + batches / size <= limit.bytes:
+        remedy = f"a smaller training.batch_size helps (is {size}), or fewer units"
+    else:
+        remedy = "fewer units help"
+    raise ConfigError([config.problem(f"model.{widest.name}.units", message, remedy)])
+
+
+def _data(experiment: Experiment) -> int:
+    """Bytes of every array of the data, each counted once."""
+
+    def arrays() -> Iterator[Array]:
+        dataset = experiment.dataset
+        for part in (dataset.train, dataset.validation, dataset.test):
+            if part is not None:
+                yield from (part.inputs, part.targets, part.rows, part.table.features, part.table.target)
+        for rows in (experiment.train, experiment.validation, experiment.test):
+            if rows is not None:
+                yield from (rows.inputs, rows.targets)
+
+    return sum({id(array): array.nbytes for array in arrays()}.values())
+
+
+def bytes_text(n: int) -> str:
+    """``n`` bytes as a person says it: ``824 bytes``, ``4.0 TB``.
+
+    >>> bytes_text(4_000_000_000_000), bytes_text(31_400)
+    ('4.0 TB', '31 kB')
+    """
+    size, unit = float(n), "bytes"
+    for larger in ("kB", "MB", "GB", "TB", "PB", "EB"):
+        if size < 999.5:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.0f} {unit}" if unit == "bytes" or size >= 9.95 else f"{size:.1f} {unit}"
