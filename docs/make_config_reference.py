@@ -1,82 +1,168 @@
-"""Write docs/config.md from the schema: python docs/make_config_reference.py."""
+"""Write docs/config.md and configs/nncli.schema.json from the schema: python docs/make_config_reference.py."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from nncli import scoring
+from nncli.config.json_schema import json_schema
+from nncli.config.pieces import Piece
 from nncli.config.schema import Config
-from nncli.data import sources
-from nncli.engine import activations, initializers, losses, norms, optimizers
+from nncli.registry import Registry
 
-PIECES = {
-    "Activations": activations.registry,
-    "Norms": norms.registry,
-    "Losses": losses.registry,
-    "Optimizers": optimizers.registry,
-    "Initializers": initializers.registry,
-    "Data sources": sources.registry,
-}
+DOCS = Path(__file__).parent
+SCHEMA_FILE = DOCS.parent / "configs/nncli.schema.json"
+
+HEAD = """# The config
+
+Generated from the schema by `docs/make_config_reference.py`. Unknown keys are errors; `nncli validate CONFIG` shows a
+config with every default, and what it comes to.
+
+With the comment `# yaml-language-server: $schema=nncli.schema.json` in its first line, an editor completes a config and
+checks it as you type (VS Code with the YAML extension, Neovim, Helix). The path is relative to the config, and
+`nncli validate --schema > nncli.schema.json` writes the file.
+"""
 
 
 def reference() -> str:
     """The whole page."""
-    lines = [
-        "# The config",
-        "",
-        "Generated from the schema by `docs/make_config_reference.py`. Unknown keys are errors.",
-        "",
-    ]
-    lines += ["| key | default | meaning |", "|-|-|-|", *_rows(Config, "")]
+    schema = json_schema()
+    lines = [*HEAD.splitlines(), "", "| key | type and bounds | default | meaning |", "|-|-|-|-|"]
+    lines += _rows(schema, schema["$defs"], "")
     lines += ["", "A piece is written by its name, `loss: mse`, or with settings, `{name: adam, beta1: 0.8}`.", ""]
-    for title, registry in PIECES.items():
-        lines += [f"## {title}", "", "| name | settings | |", "|-|-|-|"]
-        for record in registry:
-            fields = record.__dataclass_fields__.values()
-            settings = ", ".join(f"`{field.name}: {_plain(field.default)}`" for field in fields)
+    for registry, models in _pieces(Config).items():
+        lines += [f"## {_plural(registry.kind).capitalize()}", "", "| name | settings | meaning |", "|-|-|-|"]
+        for record, model in zip(registry, models, strict=True):
+            settings = model.model_json_schema()["properties"]
+            shown = "<br>".join(_setting(name, node) for name, node in settings.items() if name != "name")
             formula = f"`{_cell(record.formula)}`. " if hasattr(record, "formula") else ""
             source = f" ({record.source})" if getattr(record, "source", "") else ""
-            lines.append(
-                f"| `{record.name}` | {settings} | {formula}{(record.__doc__ or '').splitlines()[0]}{source} |"
-            )
+            meaning = (record.__doc__ or "").splitlines()[0]
+            lines.append(f"| `{record.name}` | {shown} | {formula}{meaning}{source} |")
         lines.append("")
-    lines += ["## Metrics", "", "By the functions of `sklearn.metrics`; 0/0 is not defined, and left empty.", ""]
-    lines += ["| name | settings | for | better | function | |", "|-|-|-|-|-|-|"]
-    for metric in scoring.registry:
-        settings = ", ".join(f"`{f.name}: {_plain(f.default)}`" for f in metric.__dataclass_fields__.values())
-        better, tasks = "higher" if metric.higher_is_better else "lower", ", ".join(metric.tasks)
-        function, meaning = f"`{metric.function}`", _cell((metric.__doc__ or "").splitlines()[0])
-        lines.append(f"| `{metric.name}` | {settings} | {tasks} | {better} | {function} | {meaning} |")
-    lines.append("")
     return "\n".join(lines)
 
 
-def _rows(model: type[BaseModel], prefix: str) -> list[str]:
-    rows = []
-    for name, field in model.model_fields.items():
-        inner = _model(field.annotation)
+def _rows(model: dict[str, Any], defs: dict[str, Any], prefix: str) -> Iterator[str]:
+    """A row for each key of ``model``, and of what is inside of it."""
+    for name, node in model["properties"].items():
         key = f"{prefix}{name}"
-        if inner is not None and not field.description:
-            rows.append(f"| **`{key}`** | | {_cell((inner.__doc__ or '').splitlines()[0])} |")
+        inner = _section(node, defs)
+        if inner is not None and "description" not in node:
+            yield f"| **`{key}`** | | | {_cell(inner['description'].splitlines()[0])} |"
         else:
-            default = "required" if field.is_required() else f"`{_plain(field.default)}`"
-            rows.append(f"| `{key}` | {default} | {field.description or ''} |")
+            default = "required" if name in model.get("required", []) else f"`{_plain(node['default'])}`"
+            yield f"| `{key}` | {_type(node, defs)} | {default} | {_cell(node.get('description', ''))} |"
         if inner is not None:
-            item = ".0." if str(field.annotation).startswith("list") or "list[" in str(field.annotation) else "."
-            rows += _rows(inner, key + item)
-    return rows
+            yield from _rows(inner, defs, f"{key}.0." if node.get("type") == "array" else f"{key}.")
 
 
-def _model(annotation: Any) -> type[BaseModel] | None:
-    """The one model of the schema within a type; a piece of a registry is none."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation if "name" not in annotation.model_fields else None
-    found = [_model(argument) for argument in getattr(annotation, "__args__", ())]
-    return next((model for model in found if model is not None), None)
+def _section(node: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any] | None:
+    """The mapping with keys of its own that ``node`` is, holds, or may be; a piece is none."""
+    if "$ref" in node:
+        inner: dict[str, Any] = defs[node["$ref"].rpartition("/")[2]]
+        return None if _is_piece(inner) else inner
+    found = (
+        _section(inside, defs) for inside in (*node.get("anyOf", []), *([node["items"]] if "items" in node else []))
+    )
+    return next((inner for inner in found if inner is not None), None)
+
+
+def _is_piece(model: dict[str, Any]) -> bool:
+    return "const" in model.get("properties", {}).get("name", {})
+
+
+def _type(node: dict[str, Any], defs: dict[str, Any]) -> str:
+    """What a value may be, in words."""
+    if "anyOf" in node:
+        alternatives = node["anyOf"]
+        pieces = {
+            model["properties"]["name"]["const"]
+            for inside in alternatives
+            if "$ref" in inside and _is_piece(model := defs[inside["$ref"].rpartition("/")[2]])
+        }
+        words = []
+        for inside in alternatives:
+            if "$ref" in inside and pieces:
+                continue
+            kind = _kind(inside.get("enum", [inside.get("const")]), pieces)
+            words.append(kind or _type(inside, defs))
+        return _or(words)
+    if "$ref" in node:
+        return "mapping"
+    if "const" in node or "enum" in node:
+        return _or([f"`{choice}`" for choice in node.get("enum", [node.get("const")])])
+    if node["type"] == "array":
+        least = f" (at least {node['minItems']})" if "minItems" in node else ""
+        return f"list of {'mappings' if '$ref' in node['items'] else _type(node['items'], defs)}{least}"
+    if node["type"] == "string" and "pattern" in node:
+        return f"text like `{_cell(node['pattern'])}`"
+    words = {"integer": "integer", "number": "number", "boolean": "true or false", "null": "null", "string": "text"}
+    return f"{words[node['type']]}{_bounds(node)}"
+
+
+def _or(words: list[str]) -> str:
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def _kind(names: list[str], pieces: set[str]) -> str:
+    """A link to the pieces, if ``names`` are theirs."""
+    for registry in _pieces(Config) if pieces and set(names) == pieces else ():
+        if set(registry.names) == pieces:
+            return f"[{registry.kind}](#{_plural(registry.kind).replace(' ', '-')})"
+    return ""
+
+
+def _bounds(node: dict[str, Any]) -> str:
+    """`` ≥ 1``, or `` in [0, 1)``."""
+    low, high = node.get("minimum"), node.get("maximum")
+    above, below = node.get("exclusiveMinimum"), node.get("exclusiveMaximum")
+    left = f"({above}" if above is not None else f"[{low}" if low is not None else "(−∞"
+    right = f"{below})" if below is not None else f"{high}]" if high is not None else "∞)"
+    if right == "∞)":
+        return f" > {above}" if above is not None else f" ≥ {low}" if low is not None else ""
+    if below == 2**63:
+        return f" ≥ {low}, < 2⁶³"
+    return f" in {left}, {right}"
+
+
+def _setting(name: str, node: dict[str, Any]) -> str:
+    """``beta1: 0.9``, and what else it may be."""
+    return f"`{name}: {_plain(node.get('default', ''))}`, {_type(node, {})}"
+
+
+def _pieces(model: type[BaseModel]) -> dict[Registry[Any], list[type[Piece]]]:
+    """Every registry that ``model`` takes pieces of, and the model of each of its records, in order."""
+    found: dict[Registry[Any], list[type[Piece]]] = {}
+
+    def look(annotation: Any, metadata: tuple[Any, ...]) -> None:
+        registry = next((mark for mark in metadata if isinstance(mark, Registry)), None)
+        inside = getattr(annotation, "__args__", ())
+        if registry is not None:
+            found.setdefault(registry, [*_models(annotation)])
+        elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            for field in annotation.model_fields.values():
+                look(field.annotation, tuple(field.metadata))
+        for argument in inside if registry is None else ():
+            look(argument, getattr(argument, "__metadata__", ()))
+
+    look(model, ())
+    return found
+
+
+def _models(annotation: Any) -> Iterator[type[Piece]]:
+    if isinstance(annotation, type) and issubclass(annotation, Piece):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _models(argument)
+
+
+def _plural(kind: str) -> str:
+    return f"{kind}es" if kind.endswith("s") else f"{kind}s"
 
 
 def _cell(text: str) -> str:
@@ -88,5 +174,11 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def schema_text() -> str:
+    """What ``nncli validate --schema`` prints."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=True) + "\n"
+
+
 if __name__ == "__main__":
-    Path(__file__).with_name("config.md").write_text(reference(), encoding="utf-8")
+    (DOCS / "config.md").write_text(reference(), encoding="utf-8")
+    SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")

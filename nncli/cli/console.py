@@ -140,6 +140,6 @@ def figure(name: str, value: float | None) -> str:
     return f"{value:.4g}" if math.isfinite(value) else str(value)
 
 
-def count(n: int, noun: str) -> str:
-    """``1 row``, ``2 rows``."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+def count(n: int, noun: str, style: str = "") -> str:
+    """``1 row``, ``2 rows``; ``2,000 rows`` with the format ``,``."""
+    return f"{n} {noun}" if n == 1 else f"{n:{style}} {noun}s"

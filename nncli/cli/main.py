@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from nncli.cli import evaluate, explain, gradcheck, train
+from nncli.cli import evaluate, explain, gradcheck, train, validate
 from nncli.errors import NncliError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("train")(train.train)
+app.command("validate")(validate.validate)
 app.command("evaluate")(evaluate.evaluate)
 app.command("gradcheck")(gradcheck.gradcheck)
 app.command("explain")(explain.explain)

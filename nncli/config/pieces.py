@@ -44,23 +44,30 @@ def piece_field(registry: Registry[Any], default: str) -> Any:
         name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
         return name if isinstance(name, str) else None
 
-    models = tuple(Annotated[_model(record), Tag(record.name)] for record in registry)
+    models = tuple(Annotated[_model(record, default), Tag(record.name)] for record in registry)
     union: Any = models[0]
     for model in models[1:]:
         union = union | model
-    return Annotated[union, Discriminator(tag), BeforeValidator(named, json_schema_input_type=_input(registry, union))]
+    written = Literal[registry.names] | union
+    # the registry comes along for those who read the schema: the docs
+    return Annotated[union, Discriminator(tag), BeforeValidator(named, json_schema_input_type=written), registry]
 
 
-def _input(registry: Registry[Any], union: Any) -> Any:
-    return Literal[registry.names] | union
+def _model(record: type[Any], default: str) -> type[Piece]:
+    """A pydantic model with the fields of the dataclass ``record``, whose ``build`` makes one.
 
+    Settings without a name go to ``default``: of all others the JSON Schema asks for the name.
+    """
 
-def _model(record: type[Any]) -> type[Piece]:
-    """A pydantic model with the fields of the dataclass ``record``, whose ``build`` makes one."""
+    def ask_for_the_name(schema: dict[str, Any]) -> None:
+        if record.name != default:
+            schema["required"] = ["name", *schema.get("required", [])]
+
     hints = get_type_hints(record, include_extras=True)
     fields: dict[str, Any] = {f.name: (hints[f.name], f.default) for f in dataclasses.fields(record)}
 
     class Base(Piece):
+        model_config = ConfigDict(json_schema_extra=ask_for_the_name)
         __doc__ = record.__doc__
 
         def build(self) -> Any:
