@@ -100,26 +100,29 @@ def summarize(config: Config) -> Summary:
     )
 
 
-def validate(paths: Sequence[str | Path], overrides: Sequence[str] = ()) -> list[Summary]:
+def validate(*paths: str | Path, overrides: Sequence[str] = ()) -> list[Summary]:
     """Check each of the configs at ``paths``, with ``overrides`` laid over it, as a training would.
 
     Raises:
         ConfigError: With every problem of every file. The data of a config are looked at once all configs are right in
             themselves.
     """
-    configs: list[Config] = []
+    configs: list[tuple[str | Path, Config]] = []
     problems: list[Problem] = []
     for path in paths:
         try:
-            configs.append(load_config(path, overrides))
+            configs.append((path, load_config(path, overrides)))
         except NncliError as error:
             problems += error.problems
     summaries: list[Summary] = []
-    for config in configs:
+    for path, config in configs:
         try:
             summaries.append(summarize(config))
-        except NncliError as error:
+        except ConfigError as error:  # has its position in the file
             problems += error.problems
+        except NncliError as error:
+            whose = f"{path}: " if len(paths) > 1 else ""
+            problems += [Problem(p.message, f"{whose}{p.where}".removesuffix(": "), p.remedy) for p in error.problems]
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
     return summaries

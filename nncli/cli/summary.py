@@ -48,7 +48,8 @@ def page(summary: Summary, width: int) -> Iterator[str]:
         f"steps: {summary.steps_per_epoch:,} an epoch ({batch}), {summary.steps:,} in {count(summary.epochs, 'epoch')}"
     )
     yield from wrap(text, width, subsequent_indent="  ")
-    yield f"memory: {bytes_text(summary.memory.total)}, Python and its libraries not counted"
+    text = f"memory: {bytes_text(summary.memory.total)}, Python and its libraries not counted"
+    yield from wrap(text, width, subsequent_indent="  ")
     parts = {"data": summary.memory.data, **summary.memory.parts}
     shown = {name: bytes_text(n) for name, n in parts.items()}
     for name, text in shown.items():

@@ -49,7 +49,7 @@ def validate(
     from nncli.summary import validate as check
 
     try:
-        summaries = check(files, overrides)
+        summaries = check(*files, overrides=overrides)
     except NncliError as error:
         if json:
             print_json({"problems": [vars(problem) for problem in error.problems]})

@@ -99,7 +99,8 @@ def _complaint(path: KeyPath, details: list[ErrorDetails], known: list[str]) -> 
             choices += re.findall(r"'([^']*)'", context["expected"])
         elif kind in _BOUNDS:
             words, key = _BOUNDS[kind]
-            wants.append(f"{words} {context[key]:g}")
+            bound = context[key]
+            wants.append(f"{words} {bound}" if isinstance(bound, int) else f"{words} {bound:g}")
         elif kind in _TYPES:
             wants.append(_TYPES[kind])
         elif kind == "union_tag_invalid":
