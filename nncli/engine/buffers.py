@@ -30,7 +30,7 @@ class Buffers:
     """
 
     real: ClassVar[bool] = True
-    """Whether an entry of an array is one's own, so that it is worth writing to."""
+    """Whether its arrays hold numbers."""
 
     def __init__(self, dtype: DTypeLike) -> None:
         self.dtype = np.dtype(dtype)
@@ -81,15 +81,57 @@ class Buffers:
 class StandIns(Buffers):
     """Hands out stand-ins that take no memory: what is bound to them costs nothing, and is counted to the byte.
 
-    A stand-in has any shape; all of its entries are one and the same (its strides are 0). So it can be cut and
-    reshaped, and functions can be bound to it, but they are not to be run. What a network of any size needs is counted
-    by the code that binds it, before any of it is allocated.
+    What a network of any size needs is told in this way by the code that binds it, before any of it is allocated.
     """
 
     real = False
 
     def _zeros(self, size: int, kind: np.dtype[Any]) -> Array:
-        return np.lib.stride_tricks.as_strided(np.zeros(1, kind), (size,), (0,))
+        array: StandIn = np.ndarray.__new__(StandIn, (size,), kind, bytearray(kind.itemsize), 0, (0,))
+        array.source = self
+        return array
+
+
+class StandIn(np.ndarray[Any, Any]):
+    """An array of any shape in the memory of one entry: its strides are 0.
+
+    It can be cut and reshaped, and functions can be bound to it. Writing to it does nothing, computing with it is
+    refused, and an array that is made like it is another stand-in, from the same ``source``, which counts it, too.
+    """
+
+    source: StandIns
+
+    def __array_finalize__(self, parent: Any) -> None:
+        if isinstance(parent, StandIn):
+            self.source = parent.source
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        return
+
+    def copy(self, order: Any = "C") -> Any:
+        """Another one."""
+        return self.source.rows(self.shape, self.dtype)
+
+    def astype(self, dtype: Any, *_: Any, **__: Any) -> Any:
+        """Another one of that dtype."""
+        return self.source.rows(self.shape, dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+        raise TypeError(f"{ufunc.__name__} of a stand-in, which has no numbers")
+
+    def __array_function__(self, function: Any, types: Any, args: Any, settings: Any) -> Any:
+        if function is np.copyto:
+            if not isinstance(args[0], StandIn):
+                raise TypeError("a copy of a stand-in, which has no numbers")
+            return None
+        if function in (np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.copy):
+            return self.source.rows(self.shape, settings.get("dtype") or self.dtype)
+        return super().__array_function__(function, types, args, settings)
+
+
+def buffers_like(array: Array) -> Buffers:
+    """New buffers of the precision of ``array``; those that it comes from, if it is a stand-in."""
+    return array.source if isinstance(array, StandIn) else Buffers(array.dtype)
 
 
 def _unit_by_unit(flat: Array, shape: tuple[int, ...]) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nncli.engine.buffers import Array, Buffers, StandIns, Step
+from nncli.engine.buffers import Array, Buffers, StandIns, Step, buffers_like
 from nncli.engine.network import Bound, Network
 
 BATCH = 512
@@ -25,7 +25,7 @@ class Inference:
     """
 
     def __init__(self, network: Network, theta: Array, rows: int, buffers: Buffers | None = None) -> None:
-        buffers = Buffers(theta.dtype) if buffers is None else buffers
+        buffers = buffers_like(theta) if buffers is None else buffers
         self.predictions = buffers.rows((rows, network.outputs))
         nothing = StandIns(theta.dtype).keep(theta.shape)  # nobody runs backward
         sizes = [BATCH] * (rows // BATCH) + [rows % BATCH] * (rows % BATCH > 0)

@@ -12,7 +12,7 @@ from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from nncli.engine.activations import Activation
-from nncli.engine.buffers import Array, Buffers, Step
+from nncli.engine.buffers import Array, Buffers, Step, buffers_like
 from nncli.engine.layers import Layer, Wires
 from nncli.engine.losses import Loss
 from nncli.engine.parameters import Layout
@@ -45,8 +45,7 @@ class Stage:
         """The random arrays of its layer for batches of ``n`` rows, quiet as yet."""
         dtype = np.zeros(0, buffers.dtype).real.dtype
         arrays = tuple(buffers.keep((n, width), dtype) for width in self.layer.noise(self.inputs))
-        if buffers.real:
-            self.layer.quiet(arrays)
+        self.layer.quiet(arrays)
         return arrays
 
 
@@ -163,7 +162,7 @@ class Network:
         """
         overwrites = [not keep_signals and self.overwrites_input(i) for i in range(len(self.stages))]
         if buffers is None:
-            buffers = Buffers(theta.dtype if inputs is None else inputs.dtype)
+            buffers = buffers_like(theta if inputs is None else inputs)
         return Bound(self, theta, gradient, n, inputs, input_gradient, overwrites, buffers)
 
 

@@ -28,7 +28,7 @@ class Penalty:
         """Return (value, add): R of the weights ``W`` (..., rows, columns), and what adds its gradient to ``G``."""
         l1, l2 = self.l1, self.l2
         S = buffers.scratch(W.shape)
-        sign = buffers.scratch(W.shape, slot=1, dtype=W.real.dtype)
+        sign = buffers.scratch(W.shape, slot=1, dtype=W.real.dtype) if l1 else S
 
         def value() -> Array:
             total = np.zeros(W.shape[:-2], W.dtype)

@@ -86,6 +86,25 @@ def test_a_network_of_a_terabyte_is_counted_without_taking_a_megabyte() -> None:
     assert weights < counted.total < 1.01 * weights
 
 
+def test_what_is_made_like_a_stand_in_is_one_and_is_counted() -> None:
+    counted = StandIns(np.float32)
+    theta = counted.keep((10**12,))
+    for make in (np.zeros_like, np.empty_like, np.copy, lambda array: array.copy(), lambda array: array.astype("f4")):
+        assert make(theta).shape == theta.shape
+    assert counted.total == 6 * 4 * 10**12
+    view = theta[: 10**6].reshape(10**3, 10**3).T[:, :5]
+    assert view.copy().nbytes == 20_000
+    assert counted.total == 6 * 4 * 10**12 + 20_000
+    theta[...] = 1  # at once, and nothing happens
+    np.copyto(theta, 1)
+    with pytest.raises(TypeError, match="add of a stand-in"):
+        np.add(theta, 1)
+    with pytest.raises(TypeError, match="add of a stand-in"):
+        theta.sum()
+    with pytest.raises(TypeError):
+        np.copyto(np.zeros(10**3), theta[: 10**3])
+
+
 def test_blocks_are_counted_as_on_paper() -> None:
     penalty = Penalty(l2=0.1)
     layers = [
@@ -105,7 +124,7 @@ def test_blocks_are_counted_as_on_paper() -> None:
     assert [block.multiply_adds for block in blocks.values()] == [0, 4 * 5, 5 * 7 + 5 * 7, 7 * 3, 0, 0]
     assert blocks["input"].memory == 10 * (4 + 1) * 4  # with the column of ones
     assert blocks["layers.0"].memory == 2 * (10 * 5 * 4) + 10 * 5  # Z, which relu writes over; dZ; where z > 0
-    assert blocks["penalty"].memory > 0
+    assert blocks["penalty"].memory == 0  # W is smaller than a signal, in whose scratch the penalty works
 
 
 def test_inference_is_counted_too() -> None:
