@@ -33,18 +33,44 @@ def reference() -> str:
     schema = json_schema()
     lines = [*HEAD.splitlines(), "", "| key | type and bounds | default | meaning |", "|-|-|-|-|"]
     lines += _rows(schema, schema["$defs"], "")
-    lines += ["", "A piece is written by its name, `loss: mse`, or with settings, `{name: adam, beta1: 0.8}`.", ""]
+    lines += ["", "A piece is written by its name, `loss: mse`, or with settings, `{name: adam, beta1: 0.8}`."]
+    lines += ["A metric that would be 0/0 is not defined, and left empty.", ""]
     for registry, models in _pieces(Config).items():
-        lines += [f"## {_plural(registry.kind).capitalize()}", "", "| name | settings | meaning |", "|-|-|-|"]
-        for record, model in zip(registry, models, strict=True):
-            settings = model.model_json_schema()["properties"]
-            shown = "<br>".join(_setting(name, node) for name, node in settings.items() if name != "name")
-            formula = f"`{_cell(record.formula)}`. " if hasattr(record, "formula") else ""
-            source = f" ({record.source})" if getattr(record, "source", "") else ""
-            meaning = (record.__doc__ or "").splitlines()[0]
-            lines.append(f"| `{record.name}` | {shown} | {formula}{meaning}{source} |")
-        lines.append("")
+        lines += [f"## {_plural(registry.kind).capitalize()}", "", *_table(registry, models), ""]
     return "\n".join(lines)
+
+
+def _table(registry: Registry[Any], models: list[type[Piece]]) -> Iterator[str]:
+    """A row for each record; what can be set for all alike is said once."""
+    every = [_settings(model) for model in models]
+    common = [setting for setting in every[0] if len(every) > 1 and all(setting in settings for settings in every)]
+    if common:
+        yield from (f"All take {'; '.join(common)}.", "")
+    yield from ("| name | settings | meaning |", "|-|-|-|")
+    for record, settings in zip(registry, every, strict=True):
+        formula = f"`{_cell(record.formula)}`. " if hasattr(record, "formula") else ""
+        source = f" ({record.source})" if getattr(record, "source", "") else ""
+        meaning = _cell((record.__doc__ or "").splitlines()[0])
+        own = "<br>".join(setting for setting in settings if setting not in common)
+        yield f"| `{record.name}` | {own} | {formula}{meaning}{source}{_facts(record)} |"
+
+
+def _settings(model: type[Piece]) -> list[str]:
+    """What can be set of a record: ``beta1: 0.9``, and what else it may be."""
+    content = model.model_json_schema(mode="validation")
+    return [
+        f"`{name}: {_plain(node.get('default', ''))}` ({_type(node, content.get('$defs', {}))})"
+        for name, node in content["properties"].items()
+        if name != "name" and "description" not in node
+    ]
+
+
+def _facts(record: type[Any]) -> str:
+    """What a metric says of itself."""
+    if not hasattr(record, "higher_is_better"):
+        return ""
+    better = "higher" if record.higher_is_better else "lower"
+    return f" For {', '.join(record.tasks)}; {better} is better; `sklearn.metrics.{record.function}`."
 
 
 def _rows(model: dict[str, Any], defs: dict[str, Any], prefix: str) -> Iterator[str]:
@@ -59,6 +85,8 @@ def _rows(model: dict[str, Any], defs: dict[str, Any], prefix: str) -> Iterator[
             yield f"| `{key}` | {_type(node, defs)} | {default} | {_cell(node.get('description', ''))} |"
         if inner is not None:
             yield from _rows(inner, defs, f"{key}.0." if node.get("type") == "array" else f"{key}.")
+        # what a piece can be told beside the settings of its record, which have no description
+        yield from _rows({"properties": _beside(node, defs)}, defs, f"{key}.")
 
 
 def _section(node: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any] | None:
@@ -70,6 +98,12 @@ def _section(node: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any] | Non
         _section(inside, defs) for inside in (*node.get("anyOf", []), *([node["items"]] if "items" in node else []))
     )
     return next((inner for inner in found if inner is not None), None)
+
+
+def _beside(node: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
+    pieces = [defs[inside["$ref"].rpartition("/")[2]] for inside in node.get("anyOf", []) if "$ref" in inside]
+    keys = [piece["properties"] for piece in pieces if _is_piece(piece)]
+    return {name: node for found in keys for name, node in found.items() if "description" in node}
 
 
 def _is_piece(model: dict[str, Any]) -> bool:
@@ -128,11 +162,6 @@ def _bounds(node: dict[str, Any]) -> str:
     if below == 2**63:
         return f" ≥ {low}, < 2⁶³"
     return f" in {left}, {right}"
-
-
-def _setting(name: str, node: dict[str, Any]) -> str:
-    """``beta1: 0.9``, and what else it may be."""
-    return f"`{name}: {_plain(node.get('default', ''))}`, {_type(node, {})}"
 
 
 def _pieces(model: type[BaseModel]) -> dict[Registry[Any], list[type[Piece]]]:
