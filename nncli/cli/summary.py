@@ -89,7 +89,8 @@ def _row(block: BlockSummary) -> tuple[str, ...]:
     """A line of the table; what is 0 is left out."""
     learned = (f"{n:,}" if n else "" for n in (block.parameters, block.multiply_adds))
     shape = " × ".join(map(str, block.shape))
-    return (block.name, ", ".join(block.made_of), shape, *learned, bytes_text(block.memory))
+    memory = bytes_text(block.memory) if block.memory else ""
+    return (block.name, ", ".join(block.made_of), shape, *learned, memory)
 
 
 def _line(cells: dict[str, str], widths: dict[str, int]) -> str:
