@@ -1,103 +1,16 @@
-"""Losses: the mean over rows of a loss L_i, each one record with its gradient beside its value.
-
-A record is bound to its arrays once, and hands back two functions that only work in place:
-
-* forward reads the predictions ``P`` (..., n, k) and the targets ``Y``, and writes each row's loss to ``L`` (..., n);
-* backward writes ``scale`` · dL_i/dP to ``D`` (..., n, k); with scale = 1/n that is the gradient of the mean.
-
-``Y`` holds class codes (n,) where the record says ``codes``, or real values (n, k).
-
-Beside that stands ``reference``, the same function as a paper writes it; see ``activations``.
-
-Where a loss and the activation in front of it are computed better together, ``fused`` names that activation and the
-record that takes its argument Z in place of its value. Nothing is clipped and no epsilon is added: the value that is
-reported is the function whose gradient is taken.
-"""
+"""The negative log-likelihoods of classes, and what they become together with softmax and sigmoid."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 
-from nncli.engine.activations import Activation, sigmoid
+from nncli.engine.activations import sigmoid
 from nncli.engine.buffers import Array, Buffers, Step
-from nncli.registry import Registry
-
-
-class Loss(ABC):
-    """What the training makes small. Subclasses are final and frozen."""
-
-    name: ClassVar[str]
-    formula: ClassVar[str]
-    derivative: ClassVar[str]
-    source: ClassVar[str] = ""
-    targets: ClassVar[Literal["codes", "values"]]
-    needs: ClassVar[Literal["reals", "probabilities", "distribution"]] = "reals"
-    """What a row of predictions has to be: any numbers, numbers in [0, 1], or such that sum to 1."""
-    classification: ClassVar[bool] = False
-    """Whether it makes sense for classes only."""
-    fused: ClassVar[Mapping[str, type[Loss]]] = MappingProxyType({})
-    """Activation name -> the record that computes this loss from that activation's argument."""
-
-    @abstractmethod
-    def bind(self, P: Array, Y: Array, L: Array, D: Array, scale: float, buffers: Buffers) -> tuple[Step, Step]:
-        """Return (forward, backward) over these arrays."""
-
-    @abstractmethod
-    def reference(self, P: Any, Y: Any, xp: Any) -> Any:
-        """L (n,) by the formula, in the functions of ``xp``."""
-
-    def switches(self, P: Array, Y: Array) -> tuple[Array, ...]:
-        """What changes its sign where the loss goes over from one piece to another; see ``Activation.kinks``."""
-        return ()
-
-
-registry: Registry[Loss] = Registry("loss")
-
-
-def objection(loss: type[Loss], activation: type[Activation]) -> str | None:
-    """Why ``loss`` makes no sense behind ``activation``; None when it does."""
-    if loss.needs == "distribution" and not activation.simplex:
-        return f"{loss.name} needs outputs that are not negative and sum to 1, which {activation.name} does not give"
-    low, high = activation.range
-    if loss.needs == "probabilities" and not (low >= 0 and high <= 1):
-        return f"{loss.name} needs outputs between 0 and 1, which {activation.name} does not give"
-    return None
-
-
-@registry.register
-@dataclass(frozen=True)
-class MeanSquaredError(Loss):
-    """The squared error, mean over outputs and rows."""
-
-    name = "mse"
-    formula = "L_i = 1/k · Σ_j (p_ij − y_ij)²"
-    derivative = "dL_i/dp_ij = 2/k · (p_ij − y_ij)"
-    targets = "values"
-
-    def bind(self, P: Array, Y: Array, L: Array, D: Array, scale: float, buffers: Buffers) -> tuple[Step, Step]:
-        k = P.shape[-1]
-        E = buffers.keep(P.shape)
-        S = buffers.scratch(P.shape)
-
-        def forward() -> None:
-            np.subtract(P, Y, out=E)
-            np.multiply(E, E, out=S)
-            np.add.reduce(S, axis=-1, out=L)
-            np.multiply(L, 1 / k, out=L)
-
-        def backward() -> None:
-            np.multiply(E, 2 * scale / k, out=D)
-
-        return forward, backward
-
-    def reference(self, P: Any, Y: Any, xp: Any) -> Any:
-        return xp.mean((P - Y) ** 2, axis=-1)
+from nncli.engine.losses.base import Loss, registry
 
 
 @dataclass(frozen=True)
