@@ -16,18 +16,19 @@ from nncli.data.files import read_table
 from nncli.data.idx import read_idx_folder
 from nncli.data.preprocess import ClassEncoding, LabelEncoding, Preprocessing
 from nncli.data.scaling import Scaling
-from nncli.data.table import Table
-from nncli.engine import initializers, losses
+from nncli.data.table import SHOWN, Table, shortened
+from nncli.engine import activations, initializers, losses
 from nncli.engine.activations import Activation
 from nncli.engine.buffers import Array
 from nncli.engine.initializers import Initializer
 from nncli.engine.layers import Activate, Dense, Dropout, Layer, Normalize
+from nncli.engine.losses import Loss
 from nncli.engine.network import Network
 from nncli.engine.optimizers import Optimizer
 from nncli.engine.penalties import Penalty
 from nncli.engine.randomness import Purpose, stream
 from nncli.engine.residual import Fork, Join
-from nncli.errors import ConfigError
+from nncli.errors import ConfigError, DataError, Problem
 from nncli.figures import kind_of, metrics_of, refuse_undefined_monitor
 from nncli.scoring import Kind, Metric, Scorer
 
@@ -89,7 +90,7 @@ class Experiment:
 
     def scorer(self, part: Part) -> Scorer:
         """What measures the predictions for ``part``."""
-        return Scorer(self.metrics, self.kind, self.dataset.preprocessing, part)
+        return Scorer(self.metrics, self.kind, self.dataset.preprocessing, part, self.network.loss)
 
 
 def build(config: Config) -> Experiment:
@@ -127,13 +128,17 @@ def load_dataset(config: Config) -> Dataset:
     """Read, split and preprocess the data that ``config`` names."""
     data = config.data
     train, validation, test = _tables(config)
+    loss, target = losses.registry[config.loss.name], data.preprocess.target
+    if loss.regression and train.categorical:
+        message = f"{loss.name} goes with a target of numbers, and this one stands for classes"
+        raise ConfigError([config.problem("loss", message, "cross_entropy goes with classes")])
     return make_dataset(
         train,
         validation=validation,
         test=test,
-        classification=True if losses.registry[config.loss.name].classification else None,
+        classification=True if loss.classification else False if loss.regression else None,
         numeric=data.preprocess.numeric,
-        target=data.preprocess.target,
+        target="none" if loss.natural_units and target == "auto" else target,
         validation_share=data.split.validation,
         test_share=data.split.test,
         stratify=None if data.split.stratify == "auto" else data.split.stratify,
@@ -186,9 +191,10 @@ def build_network(config: Config, preprocessing: Preprocessing) -> Network:
         layers += [(f"layers.{i}", layer) for layer in _layers(block, width, units, penalty)]
         width = units
     loss, output = config.loss.build(), blocks[-1].activation.build()
-    if output.name in loss.fused:
+    fused = loss.fuse(output)
+    if fused is not None:
         layers.pop()
-        return Network(len(preprocessing.features.names), layers, loss.fused[output.name](), output)
+        return Network(len(preprocessing.features.names), layers, fused, output)
     return Network(len(preprocessing.features.names), layers, loss)
 
 
@@ -219,14 +225,17 @@ def _initializer(block: Block, activation: Activation) -> Initializer:
 def _output_units(config: Config, preprocessing: Preprocessing) -> int:
     """The width of the last block: it follows from the target, and what the config says must fit."""
     last = len(config.model.layers) - 1
-    said, activation = config.model.layers[last].units, config.model.layers[last].activation.name
-    encoding = preprocessing.target
+    said, activation = config.model.layers[last].units, activations.registry[config.model.layers[last].activation.name]
+    encoding, loss = preprocessing.target, config.loss.build()
     where = f"model.layers.{last}.units"
     if not isinstance(encoding, ClassEncoding):
         fitting, why = [len(encoding.names)], f"the target has {_count(len(encoding.names), 'column')}"
+        if loss.outputs_per_target > 1:
+            fitting = [fitting[0] * loss.outputs_per_target]
+            why += f", and {loss.name} takes {loss.outputs_per_target} outputs for each"
     else:
         k = len(encoding.classes)
-        binary = k == 2 and activation != "softmax" and config.loss.name != "cross_entropy"
+        binary = k == 2 and not activation.simplex and loss.needs != "distribution"
         fitting, why = [1, 2] if binary else [k], f"the target has {k} classes"
     if said is None:
         return fitting[0]
@@ -257,7 +266,8 @@ def _refuse_unreachable_targets(config: Config, network: Network, dataset: Datas
     last = len(config.model.layers) - 1
     activation = config.model.layers[last].activation.build()
     where = f"model.layers.{last}.activation"
-    if activation.simplex:
+    loss = losses.registry[config.loss.name]
+    if activation.simplex and loss.needs != "distribution":
         labels = isinstance(encoding, LabelEncoding)
         target = "each label applies or not on its own" if labels else "the target is a number"
         message = f"{activation.name} makes its outputs sum to 1, but {target}"
@@ -265,19 +275,36 @@ def _refuse_unreachable_targets(config: Config, network: Network, dataset: Datas
         raise ConfigError([config.problem(where, message, remedy)])
     low, high = activation.range
     Y = dataset.train.targets
-    if Y.min() < low or Y.max() > high:
+    if not _reaches(type(activation), Y):
         scaled = isinstance(encoding, Scaling) and encoding.method != "none"
         unit = "standardized " if scaled else ""
         message = (
             f"{activation.name} gives values from {low:g} to {high:g}, "
             f"but the {unit}target runs from {Y.min():.3g} to {Y.max():.3g}"
         )
-        raise ConfigError([config.problem(where, message, "use identity, or preprocess.target: none if that fits")])
+        loss = losses.registry[config.loss.name]
+        fitting = [a.name for a in activations.registry if not losses.objection(loss, a) and _reaches(a, Y)]
+        remedy = "use identity, or preprocess.target: none if that fits"
+        raise ConfigError([config.problem(where, message, remedy if "identity" in fitting else _one_of(fitting))])
+
+
+def _reaches(activation: type[Activation], Y: Array) -> bool:
+    low, high = activation.range
+    return bool(Y.min() >= low and Y.max() <= high)
+
+
+def _one_of(names: list[str]) -> str:
+    return f"use {' or '.join(filter(None, [', '.join(names[:-1]), names[-1]]))}" if names else ""
 
 
 def engine_rows(part: Part, network: Network) -> Rows:
-    """``part`` with its targets in the form that the network's loss takes."""
+    """``part`` with its targets in the form that the network's loss takes.
+
+    Raises:
+        DataError: Targets that it does not take; the first few rows are named.
+    """
     targets = part.targets
+    _refuse_misfits(part, network.loss)
     if network.loss.targets == "values" and targets.dtype.kind == "i":
         codes = targets
         targets = np.zeros((len(codes), network.outputs), part.inputs.dtype)
@@ -286,3 +313,23 @@ def engine_rows(part: Part, network: Network) -> Rows:
         else:
             targets[np.arange(len(codes)), codes] = 1
     return Rows(part.inputs, targets)
+
+
+def _refuse_misfits(part: Part, loss: Loss) -> None:
+    if part.targets.dtype.kind == "i":
+        return
+    wrong = np.flatnonzero(loss.misfits(part.targets))
+    if len(wrong):
+        remedy = "correct the row, or take another loss (`loss: mse` takes any numbers)"
+        problems = [
+            Problem(
+                f"the loss takes {loss.takes}; this row has {_few(part.targets[row])}", part.place(int(row)), remedy
+            )
+            for row in wrong[:SHOWN]
+        ]
+        raise DataError(shortened(problems, len(wrong)))
+
+
+def _few(values: Array) -> str:
+    """``1, 0.5``; of many, the first."""
+    return ", ".join([f"{x:.6g}" for x in values[:6]] + ["..."] * (len(values) > 6))

@@ -132,7 +132,9 @@ def evaluate(run: Run, *, split: Split = "test", data: Path | None = None) -> Ev
     rows = engine_rows(part, trained.network)
     predictions, loss = trained.predict(rows)
     kind = kind_of(trained.config, trained.preprocessing, trained.network.outputs)
-    scorer = Scorer(metrics_of(trained.config, kind, report=True), kind, trained.preprocessing, part)
+    scorer = Scorer(
+        metrics_of(trained.config, kind, report=True), kind, trained.preprocessing, part, trained.network.loss
+    )
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # as in Scorer
         report = _report(scorer.scored(predictions), trained.preprocessing.target)

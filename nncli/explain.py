@@ -39,6 +39,7 @@ class Explanation:
         target_names: The columns of the target.
         targets: Class labels (n,); or labels of 0 and 1, or numbers (n, k), as they stand in the data.
         predictions: The same for what the network makes of the rows.
+        told: What else its outputs say of the targets, by name: a deviation, quantiles, each (n, k).
         walk: What happens inside.
     """
 
@@ -54,6 +55,7 @@ class Explanation:
     target_names: tuple[str, ...]
     targets: Array
     predictions: Array
+    told: dict[str, Array]
     walk: Walk
 
     def to_json(self) -> dict[str, Any]:
@@ -77,6 +79,7 @@ class Explanation:
             },
             "prediction": {
                 "raw": plain(self.predictions),
+                **{name: plain(values) for name, values in self.told.items()},
                 "P": {"shape": list(self.walk.predictions.shape), "values": plain(self.walk.predictions)},
             },
             **{key: inside[key] for key in ("layers", "loss", "penalty")},
@@ -126,12 +129,17 @@ def _explanation(experiment: Experiment, source: str, weights: str, theta: Array
     targets = experiment.train.targets[some]
     found = walk(experiment.network, theta.astype(np.float64), experiment.train.inputs[some], targets)
     encoding, table, places = preprocessing.target, part.table, part.rows[some]
+    threshold, told = experiment.network.loss.threshold, dict[str, Array]()
     if isinstance(encoding, ClassEncoding):
         labels = np.array(encoding.classes)
-        own, predicted = labels[part.targets[some]], labels[decide(found.predictions)]
+        own, predicted = labels[part.targets[some]], labels[decide(found.predictions, threshold)]
     else:
         own, P = target_values(table, encoding.names)[places], found.predictions
-        predicted = decide_labels(P) if isinstance(encoding, LabelEncoding) else encoding.invert(P)
+        if isinstance(encoding, LabelEncoding):
+            predicted = decide_labels(P, threshold)
+        else:
+            told = experiment.network.loss.readings(P, encoding.scale, encoding.shift)
+            predicted = told.pop("prediction")
     scaled = preprocessing.features.method != "none"
     return Explanation(
         source=source,
@@ -146,5 +154,6 @@ def _explanation(experiment: Experiment, source: str, weights: str, theta: Array
         target_names=table.target_names if isinstance(encoding, ClassEncoding) else encoding.names,
         targets=own,
         predictions=predicted,
+        told=told,
         walk=found,
     )

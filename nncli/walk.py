@@ -163,7 +163,7 @@ def walk(network: Network, theta: Array, inputs: Array, targets: Array) -> Walk:
         targets=bound.targets.copy(),
         layers=story.layers(),
         predictions=predictions,
-        loss_name=network.loss.name,
+        loss_name=_called(network.loss.name, {k: v for k, v in vars(network.loss).items() if v}),
         loss_of=story.names[-1]["out"],
         losses=Quantity("L", "L", network.loss.formula, bound.losses.copy()),
         loss=loss,
@@ -306,8 +306,13 @@ def _does(stage: Stage) -> str:
     """``dense``, ``tanh``, ``leaky_relu (negative_slope = 0.01)``."""
     if not isinstance(stage.layer, Activate):
         return stage.layer.kind
-    settings = ", ".join(f"{name} = {value:g}" for name, value in vars(stage.layer.activation).items())
-    return f"{stage.layer.activation.name} ({settings})" if settings else stage.layer.activation.name
+    return _called(stage.layer.activation.name, vars(stage.layer.activation))
+
+
+def _called(name: str, settings: Mapping[str, Any]) -> str:
+    """``huber (delta = 1)``."""
+    said = ", ".join(f"{key} = {value if isinstance(value, list) else f'{value:g}'}" for key, value in settings.items())
+    return f"{name} ({said})" if said else name
 
 
 def _slope(penalty: Penalty, W: str) -> str:

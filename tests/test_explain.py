@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from networks import network, point
+from networks import point
 
 from nncli import explain_network, load_config, train
 from nncli.builder import build
 from nncli.cli.explanation import page
-from nncli.engine import activations, losses
+from nncli.engine import activations
 from nncli.engine.activations import Relu, Sigmoid, Tanh
 from nncli.engine.buffers import Array, Buffers, Step
 from nncli.engine.layers import Activate, Dense
@@ -27,19 +27,13 @@ from nncli.engine.network import Network
 from nncli.engine.penalties import Penalty
 from nncli.engine.randomness import Purpose, stream
 from nncli.errors import DataError, NncliError
+from nncli.gradcheck.pieces import Pair, pairs
 from nncli.run import Run
 from nncli.walk import Quantity, Walk, walk
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml") if path.stem != "mnist")
-PAIRS = [
-    (loss, output, fuse)
-    for loss in losses.registry
-    for output in activations.registry
-    if losses.objection(loss, output) is None
-    for fuse in (False, True)
-    if not fuse or output.name in loss.fused
-]
+PAIRS = list(pairs())
 
 
 def everything(found: Walk) -> Iterator[Quantity]:
@@ -179,10 +173,10 @@ def test_a_wrong_backward_shows_in_the_explanation(monkeypatch: pytest.MonkeyPat
         np.testing.assert_array_equal(after[symbol], factor * wanted, err_msg=symbol)
 
 
-@pytest.mark.parametrize(("loss", "output", "fuse"), PAIRS, ids=lambda value: getattr(value, "name", str(value)))
-def test_every_quantity_is_what_its_formula_says(loss: Any, output: Any, fuse: bool) -> None:
+@pytest.mark.parametrize("pair", PAIRS, ids=str)
+def test_every_quantity_is_what_its_formula_says(pair: Pair) -> None:
     """For every pair of loss and output: the matrix formulas, recomputed from the arrays shown."""
-    net = network(Sigmoid(), output(), loss(), fuse=fuse, penalty=Penalty(l1=0.1, l2=0.2))
+    net = pair.network(Sigmoid(), Penalty(l1=0.1, l2=0.2))
     at = point(net)
     found = walk(net, at.theta, at.inputs, at.targets)
     shown = values(found)
@@ -197,37 +191,8 @@ def test_every_quantity_is_what_its_formula_says(loss: Any, output: Any, fuse: b
             np.testing.assert_allclose(shown[f"∂C/∂b{i}"], dZ.sum(axis=0), rtol=1e-12, atol=1e-14)
         np.testing.assert_allclose(shown[f"∂R/∂W{i}"], 0.1 * np.sign(W) + 0.2 * W, rtol=1e-12)
     np.testing.assert_array_equal(found.predictions, shown.get("A3", shown["Z3"]))
-    assert ("∂C/∂A3" in shown) != fuse
-    assert found.layers[-1].fused == (output.name if fuse else "")
-
-
-def test_the_slope_of_every_loss_is_the_formula_that_is_shown() -> None:
-    """The right sides of ``derivative``, typed in once more."""
-    onehot = np.eye(3)
-
-    def sigma(z: Array) -> Array:
-        return 1 / (1 + np.exp(-z))
-
-    def softmax(z: Array) -> Array:
-        return np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
-
-    by_hand: dict[str, Callable[[Array, Array], Array]] = {
-        "dL_i/dp_ij = 2/k · (p_ij − y_ij)": lambda p, y: 2 / 3 * (p - y),
-        "dL_i/dz_ij = p_ij − [j = y_i], p_i = softmax(z_i)": lambda z, y: softmax(z) - onehot[y],
-        "dL_i/dp_ij = −[j = y_i] / p_ij": lambda p, y: -onehot[y] / p,
-        "dL_i/dz_ij = 1/k · (σ(z_ij) − y_ij)": lambda z, y: (sigma(z) - y) / 3,
-        "dL_i/dp_ij = 1/k · [(1 − y_ij)/(1 − p_ij) − y_ij/p_ij]": lambda p, y: ((1 - y) / (1 - p) - y / p) / 3,
-    }
-    seen = set()
-    for loss, output, fuse in PAIRS:
-        net = network(Sigmoid(), output(), loss(), fuse=fuse)
-        at = point(net)
-        found = walk(net, at.theta, at.inputs, at.targets)
-        first, read = found.layers[-1].backward[0], values(found)[found.loss_of]
-        n = len(at.inputs)
-        np.testing.assert_allclose(first.values, by_hand[net.loss.derivative](read, at.targets) / n, rtol=1e-10)
-        seen.add(net.loss.derivative)
-    assert seen == set(by_hand)
+    assert ("∂C/∂A3" in shown) != pair.fuse
+    assert found.layers[-1].fused == (pair.output.name if pair.fuse else "")
 
 
 # -- what stands around the numbers --------------------------------------------------------------------------------

@@ -109,7 +109,8 @@ def _loss(explanation: Explanation, width: int) -> Iterator[str]:
     yield from _text(f"the loss: {walk.loss_name}", width, indent=0)
     yield from _text(_verdict(explanation), width)
     letter = "z" if walk.loss_of.startswith("Z") else "p"
-    sizes = f", n = {n}" + (f", k = {walk.predictions.shape[1]}" if "1/k" in walk.losses.formula else "")
+    sizes = f", n = {n}" + (f", k = {walk.predictions.shape[1]}" if "/k" in walk.losses.formula else "")
+    sizes += f", d = {walk.targets.shape[1]}" if "1/d" in walk.losses.formula else ""
     yield from _text(f"{walk.losses.formula}, {letter} = {walk.loss_of}{sizes}", width)
     if n > 1:
         yield from _quantity(walk.losses, width, formula="")
@@ -125,7 +126,8 @@ def _verdict(explanation: Explanation) -> str:
     P, classes = explanation.walk.predictions, explanation.classes
     said, right = explanation.predictions, explanation.targets
     if classes is None or len(P) > 1:
-        return f"predicted {_own(said)}; target {_own(right)}"
+        more = "".join(f", {name} {_own(values)}" for name, values in explanation.told.items())
+        return f"predicted {_own(said)}{more}; target {_own(right)}"
     outcome = "which is right" if said[0] == right[0] else f"right is {right[0]}"
     if P.shape[1] == 1:
         return f"p = {_number(P[0, 0])} for {classes[1]}: predicted {said[0]}, {outcome}"

@@ -55,10 +55,14 @@ def _model(config: Config) -> Iterator[Problem]:
     if blocks[-1].residual:
         remedy = "set it on the block before, or leave it out"
         yield config.problem(f"model.layers.{last}.residual", "goes with a hidden block, not with the output", remedy)
+    loss = losses.registry[config.loss.name]
+    if loss.natural_units and config.data.preprocess.target == "standardize":
+        message = f"{loss.name} takes the target as it stands in the data, not standardized"
+        yield config.problem("data.preprocess.target", message, "leave it out")
     output = blocks[-1].activation.name
-    why = losses.objection(losses.registry[config.loss.name], activations.registry[output])
+    why = losses.objection(loss, activations.registry[output])
     if why:
-        fitting = [a.name for a in activations.registry if not losses.objection(losses.registry[config.loss.name], a)]
+        fitting = [a.name for a in activations.registry if not losses.objection(loss, a)]
         where = f"model.layers.{last}.activation"
         yield config.problem(where, why, f"fitting are {', '.join(fitting)}")
 

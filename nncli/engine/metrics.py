@@ -7,13 +7,13 @@ import numpy as np
 from nncli.engine.buffers import Array
 
 
-def decide(P: Array) -> Array:
-    """Class codes (n,) from outputs (n, k): the largest of k, or, where k = 1, whether it is above one half."""
-    codes: Array = np.argmax(P, axis=1) if P.shape[1] > 1 else decide_labels(P)[:, 0].astype(np.intp)
+def decide(P: Array, threshold: float = 0.5) -> Array:
+    """Class codes (n,) from outputs (n, k): the largest of k, or, where k = 1, whether it is above ``threshold``."""
+    codes: Array = np.argmax(P, axis=1) if P.shape[1] > 1 else decide_labels(P, threshold)[:, 0].astype(np.intp)
     return codes
 
 
-def decide_labels(P: Array) -> Array:
-    """Labels (n, k) of 0 and 1 from outputs (n, k), each on its own: whether it is above one half."""
-    labels: Array = (P > 0.5).astype(P.dtype)
+def decide_labels(P: Array, threshold: float = 0.5) -> Array:
+    """Labels (n, k) of 0 and 1 from outputs (n, k), each on its own: whether it is above ``threshold``."""
+    labels: Array = np.greater(P, threshold).astype(P.dtype)
     return labels

@@ -67,7 +67,7 @@ class Network:
         layers: (block name, layer) in order.
         loss: What follows the last layer.
         link: The activation that turns the last layer's output into predictions, when ``loss`` has taken that
-            activation in (``Loss.fused``); None when the last layer gives the predictions itself.
+            activation in (``Loss.fuse``); None when the last layer gives the predictions itself.
     """
 
     def __init__(
@@ -248,7 +248,7 @@ class Bound:
         self.targets = (
             buffers.rows((n,), np.intp)
             if network.loss.targets == "codes"
-            else buffers.rows(self.outputs.shape[-2:], theta.real.dtype)
+            else buffers.rows((n, network.outputs // network.loss.outputs_per_target), theta.real.dtype)
         )
         self.output_gradient = room(self.outputs.shape) if slope is None else slope
         self._loss, self._slope_of_loss = network.loss.bind(

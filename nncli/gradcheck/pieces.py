@@ -5,18 +5,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from nncli.engine import activations, losses, norms, optimizers
-from nncli.engine.activations import Sigmoid, Tanh
+from nncli.engine.activations import Activation, Sigmoid, Tanh
 from nncli.engine.buffers import Array, Buffers
 from nncli.engine.layers import Activate, Dense, Dropout, Layer, Normalize
-from nncli.engine.losses import MeanSquaredError
+from nncli.engine.losses import Loss, MeanSquaredError
 from nncli.engine.network import Network
 from nncli.engine.optimizers import Optimizer
-from nncli.engine.penalties import Penalty
+from nncli.engine.penalties import NO_PENALTY, Penalty
 from nncli.engine.residual import Fork, Join
 from nncli.gradcheck.check import check_point
 from nncli.gradcheck.copies import Point
@@ -60,6 +60,43 @@ class _Sample:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class Pair:
+    """A loss behind an output activation, apart or as one function, with so many targets."""
+
+    loss: Loss
+    output: Activation
+    fuse: bool = False
+    targets: int = 3
+
+    def __str__(self) -> str:
+        how = ["fused"] * self.fuse + ["one target"] * (self.targets == 1)
+        return f"{described(self.loss)}, {self.output.name}" + (f" ({', '.join(how)})" if how else "")
+
+    def network(self, hidden: Activation, penalty: Penalty = NO_PENALTY) -> Network:
+        """A sample network that ends with them."""
+        middle: list[Layer] = [Activate(hidden)]
+        return sample_network(middle, self.output, self.loss, fuse=self.fuse, penalty=penalty, targets=self.targets)
+
+
+def pairs() -> Iterator[Pair]:
+    """Every loss behind every activation that it accepts, fused, too, where it can be.
+
+    With other settings, and with a single target, it is behind those that it can be fused with, and behind one more.
+    """
+    for record in losses.registry:
+        accepted = [output() for output in activations.registry if losses.objection(record, output) is None]
+        for loss in variants(record()):
+            fusing = [output for output in accepted if loss.fuse(output) is not None]
+            few = list(dict.fromkeys([*fusing, *accepted[:1]]))
+            for output in accepted if loss == record() else few:
+                yield Pair(loss, output)
+            yield from (Pair(loss, output, fuse=True) for output in fusing)
+            single = [output for output in few if not output.simplex]
+            yield from (Pair(loss, output, targets=1) for output in single)
+            yield from (Pair(loss, output, fuse=True, targets=1) for output in single if output in fusing)
+
+
 def check_pieces(seed: int = 0) -> Iterator[PieceCheck]:
     """Check every activation, every loss behind every activation that it accepts, layer, penalty and optimizer.
 
@@ -92,14 +129,8 @@ def _samples() -> Iterator[_Sample]:
     for record in activations.registry:
         for activation in variants(record()):
             yield _Sample("activation", described(activation), sample_network([Activate(activation)], Tanh(), mse))
-    for loss in losses.registry:
-        for output in activations.registry:
-            if losses.objection(loss, output) is not None:
-                continue
-            for fuse in (False, True) if output.name in loss.fused else (False,):
-                network = sample_network([Activate(Sigmoid())], output(), loss(), fuse=fuse)
-                name = f"{loss.name}, {output.name}{' (fused)' if fuse else ''}"
-                yield _Sample("loss", name, network, seed=3)
+    for pair in pairs():
+        yield _Sample("loss", str(pair), pair.network(Sigmoid()), seed=3)
     for bias in (True, False):
         network = sample_network([Activate(Tanh()), Dense(5, bias=bias)], Tanh(), mse)
         yield _Sample("layer", f"dense{'' if bias else ' without bias'}", network)
@@ -120,7 +151,8 @@ def _samples() -> Iterator[_Sample]:
 def variants(record: Any) -> Iterator[Any]:
     """``record`` with its defaults; with each number that has a meaning of its own halved; with each switch turned.
 
-    A number that is 0 by default turns something off: it is set to one half.
+    A number that is 0 or not there by default turns something off: it is set to one half, or one quarter. Where there
+    may be several in place of one, it is joined by its half.
     """
     yield record
     settings, make = fields(record), type(record)
@@ -130,15 +162,26 @@ def variants(record: Any) -> Iterator[Any]:
         for values in itertools.islice(itertools.product(*choices.values()), 1, None):
             yield make(**dict(zip(choices, values, strict=True)))
         return
+    hints = get_type_hints(make)
     for f in settings:
-        if isinstance(f.default, float):
+        if f.default is None or f.default == 0:
+            yield make(**{f.name: 0.25})
+        elif isinstance(f.default, float):
             yield make(**{f.name: f.default / 2})
+            if any(get_origin(kind) is list for kind in get_args(hints[f.name])):
+                yield make(**{f.name: [f.default / 2, f.default]})
 
 
 def described(record: Any) -> str:
     """``elu``, or ``elu(alpha=0.5)`` where a setting is not its default."""
-    changed = [f"{f.name}={getattr(record, f.name):g}" for f in fields(record) if getattr(record, f.name) != f.default]
+    changed = [
+        f"{f.name}={_shown(getattr(record, f.name))}" for f in fields(record) if getattr(record, f.name) != f.default
+    ]
     return f"{record.name}({', '.join(changed)})" if changed else record.name
+
+
+def _shown(setting: Any) -> str:
+    return f"[{', '.join(map(_shown, setting))}]" if isinstance(setting, list) else f"{setting:g}"
 
 
 def update_error(optimizer: Optimizer, seed: int, size: int = 50) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from nncli.engine.activations import Activation, Tanh
-from nncli.engine.buffers import Array
 from nncli.engine.initializers import Normal
 from nncli.engine.layers import Activate, Dense, Layer
 from nncli.engine.losses import Loss
@@ -17,7 +16,13 @@ INPUTS = 4
 
 
 def sample_network(
-    middle: list[Layer], output: Activation, loss: Loss, *, fuse: bool = False, penalty: Penalty = NO_PENALTY
+    middle: list[Layer],
+    output: Activation,
+    loss: Loss,
+    *,
+    fuse: bool = False,
+    penalty: Penalty = NO_PENALTY,
+    targets: int = 3,
 ) -> Network:
     """4 inputs, a dense layer of 5 without bias, ``middle``, a dense tanh block of 4, an output block of 3.
 
@@ -27,6 +32,7 @@ def sample_network(
         loss: What follows it.
         fuse: Whether the loss takes in the output activation.
         penalty: On all weights.
+        targets: How many units the output block has, for a loss that takes one for each target.
     """
     wide = Normal(std=0.7)
     layers: list[tuple[str, Layer]] = [("layers.0", Dense(5, bias=False, initializer=wide, penalty=penalty))]
@@ -36,10 +42,11 @@ def sample_network(
     layers += [
         ("layers.1", Dense(4, initializer=wide, penalty=penalty)),
         ("layers.1", Activate(Tanh())),
-        ("layers.2", Dense(3, initializer=wide, penalty=penalty)),
+        ("layers.2", Dense(targets * loss.outputs_per_target, initializer=wide, penalty=penalty)),
     ]
-    if fuse:
-        return Network(INPUTS, layers, loss.fused[output.name](), output)
+    fused = loss.fuse(output) if fuse else None
+    if fused is not None:
+        return Network(INPUTS, layers, fused, output)
     return Network(INPUTS, [*layers, ("layers.2", Activate(output))], loss)
 
 
@@ -53,10 +60,5 @@ def sample_point(network: Network, *, n: int = 6, seed: int = 0) -> Point:
         if network.layout[name].role == "scale":
             view[...] = rng.uniform(0.5, 2, view.shape)
     inputs = np.hstack([rng.normal(size=(n, network.inputs)), np.ones((n, 1))])
-    k = network.outputs
-    targets: Array = rng.normal(size=(n, k))
-    if network.loss.targets == "codes":
-        targets = rng.integers(0, k, n)
-    elif network.loss.classification:
-        targets = rng.integers(0, 2, (n, k)).astype(float)
+    targets = network.loss.sample(rng, n, network.outputs // network.loss.outputs_per_target)
     return Point(network, theta, inputs, targets).drawn(rng)

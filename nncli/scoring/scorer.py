@@ -12,6 +12,7 @@ from nncli.data.dataset import Part
 from nncli.data.preprocess import ClassEncoding, LabelEncoding, Preprocessing, target_values
 from nncli.data.scaling import Scaling
 from nncli.engine.buffers import Array
+from nncli.engine.losses import Loss
 from nncli.engine.metrics import decide, decide_labels
 from nncli.scoring.base import Kind, Metric, Scored
 
@@ -24,23 +25,26 @@ class Scorer:
         kind: What is judged.
         preprocessing: What was fitted on the training rows.
         part: The rows.
+        loss: What the outputs were made for: it says what they mean.
     """
 
-    def __init__(self, metrics: Sequence[Metric], kind: Kind, preprocessing: Preprocessing, part: Part) -> None:
-        self._kind, self._encoding = kind, preprocessing.target
+    def __init__(
+        self, metrics: Sequence[Metric], kind: Kind, preprocessing: Preprocessing, part: Part, loss: Loss
+    ) -> None:
+        self._kind, self._encoding, self._loss = kind, preprocessing.target, loss
         self._truth = _truth(preprocessing, part)
         self._metrics = [(metric, not metric.lacking(kind, self._truth)) for metric in metrics]
 
     def scored(self, predictions: Array) -> Scored:
-        """The rows with the ``predictions`` (n, k) for them."""
+        """The rows with what the network puts out for them, ``predictions`` (n, outputs)."""
         P = predictions.astype(np.float64)
         match self._encoding:
             case ClassEncoding():
-                return Scored(self._kind, self._truth, P, decide(predictions))
+                return Scored(self._kind, self._truth, P, decide(predictions, self._loss.threshold))
             case LabelEncoding():
-                return Scored(self._kind, self._truth, P, decide_labels(predictions))
+                return Scored(self._kind, self._truth, P, decide_labels(predictions, self._loss.threshold))
             case scaling:
-                P = scaling.invert(P)
+                P = self._loss.readings(P, scaling.scale, scaling.shift)["prediction"]
                 return Scored(self._kind, self._truth, P, P)
 
     def measure(self, predictions: Array) -> dict[str, float | None]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from nncli.engine.activations.base import Activation, registry
 from nncli.engine.activations.elementwise import sigmoid
-from nncli.engine.activations.gates import Gelu, HardSwish, Mish, Silu, Softplus
+from nncli.engine.activations.gates import Exponential, Gelu, HardSwish, Mish, Silu, Softplus
 from nncli.engine.activations.rectifiers import Celu, Elu, LeakyRelu, Relu, Relu6, Selu
 from nncli.engine.activations.squashers import HardSigmoid, Identity, LogSigmoid, Sigmoid, Sine, Softmax, Softsign, Tanh
 
@@ -26,6 +26,7 @@ __all__ = [
     "Activation",
     "Celu",
     "Elu",
+    "Exponential",
     "Gelu",
     "HardSigmoid",
     "HardSwish",

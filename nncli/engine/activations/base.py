@@ -25,6 +25,10 @@ class Activation(ABC):
     these says nothing about either side."""
     range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     """Bounds of the values."""
+    positive: ClassVar[bool] = False
+    """Whether all values are above 0, and 0 itself is only what underflow makes of them."""
+    finite_up_to: ClassVar[float] = math.inf
+    """Arguments above that may overflow at float32."""
     simplex: ClassVar[bool] = False
     """Whether a row of values is a distribution: not negative, and its sum is 1."""
     initializer: ClassVar[str] = "glorot_uniform"

@@ -49,6 +49,18 @@ def softplus(Z: Array, out: Array, S: Array) -> None:
     np.add(out, S, out=out)
 
 
+def log1p_of_share(W: Array, out: Array, S: Array) -> None:
+    """log(1 + w) = 2·artanh(w/(2 + w)) for w from 0 to 1, written to ``out``, which may be ``W``; ``S`` to work in.
+
+    np.log1p takes the logarithm of 1 + w where w is complex, and so loses the digits of a small one; where the result
+    is a factor, and not only a term, a complex step needs them.
+    """
+    np.add(W, 2, out=S)
+    np.divide(W, S, out=out)
+    np.arctanh(out, out=out)
+    np.multiply(out, 2, out=out)
+
+
 def hard_sigmoid(Z: Array, out: Array) -> None:
     """min(max((z + 3)/6, 0), 1), written to ``out``."""
     np.add(Z, 3, out=out)

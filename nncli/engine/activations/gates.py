@@ -1,4 +1,4 @@
-"""Smooth rectifiers: z times a gate that opens with z, and softplus."""
+"""Smooth rectifiers: z times a gate that opens with z, softplus, and what is positive everywhere: the exponential."""
 
 from __future__ import annotations
 
@@ -173,6 +173,7 @@ class Softplus(Activation):
     onnx = "Softplus"
     in_place = True
     range = (0.0, math.inf)
+    positive = True
     initializer = "he_normal"
 
     def bind(self, Z: Array, A: Array, D: Array, buffers: Buffers) -> tuple[Step, Step]:
@@ -191,3 +192,31 @@ class Softplus(Activation):
 
     def reference(self, Z: Any, xp: Any) -> Any:
         return xp.logaddexp(0, Z)
+
+
+@registry.register
+@dataclass(frozen=True)
+class Exponential(Activation):
+    """The exponential, for an output that is a rate: what log-linear models of counts have."""
+
+    name = "exponential"
+    formula = "exp(z)"
+    derivative = "a"
+    source = "McCullagh & Nelder 1989"
+    onnx = "Exp"
+    in_place = True
+    range = (0.0, math.inf)
+    positive = True
+    finite_up_to = 88.0
+
+    def bind(self, Z: Array, A: Array, D: Array, buffers: Buffers) -> tuple[Step, Step]:
+        def forward() -> None:
+            np.exp(Z, out=A)
+
+        def backward() -> None:
+            np.multiply(D, A, out=D)
+
+        return forward, backward
+
+    def reference(self, Z: Any, xp: Any) -> Any:
+        return xp.exp(Z)

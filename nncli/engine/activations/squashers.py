@@ -79,6 +79,7 @@ class Sigmoid(Activation):
     onnx = "Sigmoid"
     in_place = True
     range = (0.0, 1.0)
+    positive = True
 
     def bind(self, Z: Array, A: Array, D: Array, buffers: Buffers) -> tuple[Step, Step]:
         S = buffers.scratch(A.shape)
@@ -237,6 +238,7 @@ class Softmax(Activation):
     onnx = "Softmax"
     in_place = True
     range = (0.0, 1.0)
+    positive = True
     simplex = True
 
     def bind(self, Z: Array, A: Array, D: Array, buffers: Buffers) -> tuple[Step, Step]:

@@ -5,12 +5,13 @@ A record is bound to its arrays once, and hands back two functions that only wor
 * forward reads the predictions ``P`` (..., n, k) and the targets ``Y``, and writes each row's loss to ``L`` (..., n);
 * backward writes ``scale`` · dL_i/dP to ``D`` (..., n, k); with scale = 1/n that is the gradient of the mean.
 
-``Y`` holds class codes (n,) where the record says ``codes``, or real values (n, k).
+``Y`` holds class codes (n,) where the record says ``codes``, or real values, a column
+for each output, or for so many outputs as tell of one (``outputs_per_target``).
 
 Beside that stands ``reference``, the same function as a paper writes it; see ``activations``.
 
-Where a loss and the activation in front of it are computed better together, ``fused`` names that activation and the
-record that takes its argument Z in place of its value. Nothing is clipped and no epsilon is added: the value that is
+Where a loss and the activation in front of it are computed better together, ``fuse`` gives the record that takes its
+argument Z in place of its value. Nothing is clipped and no epsilon is added: the value that is
 reported is the function whose gradient is taken.
 """
 
@@ -23,15 +24,29 @@ from nncli.engine.losses.cross_entropy import (
     CrossEntropy,
     CrossEntropyOfSoftmax,
 )
-from nncli.engine.losses.regression import MeanSquaredError
+from nncli.engine.losses.focal import BinaryFocal, Focal
+from nncli.engine.losses.likelihoods import GaussianNll, KlDivergence, Poisson
+from nncli.engine.losses.margins import Hinge, SquaredHinge
+from nncli.engine.losses.regression import Huber, LogCosh, MeanAbsoluteError, MeanSquaredError, Quantile
 
 __all__ = [
     "BinaryCrossEntropy",
     "BinaryCrossEntropyOfSigmoid",
+    "BinaryFocal",
     "CrossEntropy",
     "CrossEntropyOfSoftmax",
+    "Focal",
+    "GaussianNll",
+    "Hinge",
+    "Huber",
+    "KlDivergence",
+    "LogCosh",
     "Loss",
+    "MeanAbsoluteError",
     "MeanSquaredError",
+    "Poisson",
+    "Quantile",
+    "SquaredHinge",
     "objection",
     "registry",
 ]
