@@ -102,18 +102,19 @@ def build(config: Config) -> Experiment:
     """
     dataset = load_dataset(config)
     network = build_network(config, dataset.preprocessing)
-    _refuse_unreachable_targets(config, network, dataset)
 
     def rows(part: Part | None) -> Rows | None:
         return None if part is None else engine_rows(part, network)
 
+    train = engine_rows(dataset.train, network)
+    _refuse_unreachable_targets(config, dataset)
     kind = kind_of(config, dataset.preprocessing, network.outputs)
     experiment = Experiment(
         config,
         dataset,
         network,
         config.optimizer.build(),
-        engine_rows(dataset.train, network),
+        train,
         rows(dataset.validation),
         rows(dataset.test),
         kind,
@@ -258,7 +259,7 @@ def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def _refuse_unreachable_targets(config: Config, network: Network, dataset: Dataset) -> None:
+def _refuse_unreachable_targets(config: Config, dataset: Dataset) -> None:
     """Numbers or labels: an output activation that cannot take the values of the target would train to nonsense."""
     encoding = dataset.preprocessing.target
     if isinstance(encoding, ClassEncoding):
@@ -282,7 +283,6 @@ def _refuse_unreachable_targets(config: Config, network: Network, dataset: Datas
             f"{activation.name} gives values from {low:g} to {high:g}, "
             f"but the {unit}target runs from {Y.min():.3g} to {Y.max():.3g}"
         )
-        loss = losses.registry[config.loss.name]
         fitting = [a.name for a in activations.registry if not losses.objection(loss, a) and _reaches(a, Y)]
         remedy = "use identity, or preprocess.target: none if that fits"
         raise ConfigError([config.problem(where, message, remedy if "identity" in fitting else _one_of(fitting))])

@@ -86,7 +86,7 @@ def objection(loss: type[Loss], activation: type[Activation]) -> str | None:
         "reals": (True, ""),
         "unbounded": (low == -np.inf and high == np.inf, "without bounds"),
         "scores": (low < 0 < high, "on both sides of 0"),
-        "positive": (activation.positive, "above 0"),
+        "positive": (activation.positive and not activation.simplex, "above 0 that are free of each other"),
         "probabilities": (low >= 0 and high <= 1, "between 0 and 1"),
         "distribution": (activation.simplex, "that are not negative and sum to 1"),
     }

@@ -224,7 +224,7 @@ class OfShares(Loss):
 
     targets = "values"
     natural_units = True
-    takes = f"a distribution over its columns: shares that are not negative, with the sum 1 (within {ROUNDED:g})"
+    takes = f"shares: numbers that are not negative, and sum to 1 (within {ROUNDED:g})"
 
     def misfits(self, Y: Array) -> Array:
         unfit: Array = np.any(Y < 0, axis=1) | (np.abs(Y.sum(axis=1) - 1) > ROUNDED + 1e-6)
