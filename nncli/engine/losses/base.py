@@ -14,6 +14,16 @@ from nncli.registry import Registry
 
 Needs: TypeAlias = Literal["reals", "unbounded", "scores", "positive", "probabilities", "distribution"]
 
+WISHES: dict[Needs, str] = {
+    "reals": "of any size",
+    "unbounded": "without bounds",
+    "scores": "on both sides of 0",
+    "positive": "above 0 that are free of each other",
+    "probabilities": "between 0 and 1",
+    "distribution": "that are not negative and sum to 1",
+}
+"""Which outputs a loss may need, in words."""
+
 
 class Loss(ABC):
     """What the training makes small. Subclasses are final and frozen."""
@@ -24,8 +34,7 @@ class Loss(ABC):
     source: ClassVar[str] = ""
     targets: ClassVar[Literal["codes", "values"]]
     needs: ClassVar[Needs] = "reals"
-    """What a row of predictions has to be: any numbers; numbers without bounds; such as are above 0 for one class and
-    below it for another; above 0; in [0, 1]; or such that are not negative and sum to 1."""
+    """What a row of predictions has to be; see ``WISHES``."""
     classification: ClassVar[bool] = False
     """Whether it makes sense for classes only."""
     regression: ClassVar[bool] = False
@@ -82,13 +91,14 @@ registry: Registry[Loss] = Registry("loss")
 def objection(loss: type[Loss], activation: type[Activation]) -> str | None:
     """Why ``loss`` makes no sense behind ``activation``; None when it does."""
     low, high = activation.range
-    wishes: dict[Needs, tuple[bool, str]] = {
-        "reals": (True, ""),
-        "unbounded": (low == -np.inf and high == np.inf, "without bounds"),
-        "scores": (low < 0 < high, "on both sides of 0"),
-        "positive": (activation.positive and not activation.simplex, "above 0 that are free of each other"),
-        "probabilities": (low >= 0 and high <= 1, "between 0 and 1"),
-        "distribution": (activation.simplex, "that are not negative and sum to 1"),
+    fits = {
+        "reals": True,
+        "unbounded": low == -np.inf and high == np.inf,
+        "scores": low < 0 < high,
+        "positive": activation.positive and not activation.simplex,
+        "probabilities": low >= 0 and high <= 1,
+        "distribution": activation.simplex,
     }
-    fits, wish = wishes[loss.needs]
-    return None if fits else f"{loss.name} needs outputs {wish}, which {activation.name} does not give"
+    if fits[loss.needs]:
+        return None
+    return f"{loss.name} needs outputs {WISHES[loss.needs]}, which {activation.name} does not give"

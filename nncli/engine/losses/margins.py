@@ -100,7 +100,7 @@ class Margin(Loss):
 @registry.register
 @dataclass(frozen=True)
 class Hinge(Margin):
-    """What lacks to a lead of 1, as in support vector machines; for classes. Its slope at the margin is taken as 0."""
+    """What lacks to a lead of 1, as in support vector machines. Its slope at the margin is taken as 0."""
 
     name = "hinge"
     formula = "L_i = max(0, 1 + max_{j≠y_i} p_ij − p_i,y_i); of one output, max(0, 1 − t_i·p_i), t_i = 2·y_i − 1"
