@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from nncli.config.json_schema import json_schema
 from nncli.config.pieces import Piece
 from nncli.config.schema import Config
+from nncli.engine.losses import WISHES, Loss
 from nncli.registry import Registry
 
 DOCS = Path(__file__).parent
@@ -66,7 +67,11 @@ def _settings(model: type[Piece]) -> list[str]:
 
 
 def _facts(record: type[Any]) -> str:
-    """What a metric says of itself."""
+    """What a loss says of the outputs and targets that it takes, and a metric of itself."""
+    if issubclass(record, Loss):
+        outputs = f" Needs outputs {WISHES[record.needs]}." if record.needs != "reals" else ""
+        targets = f" Takes {record.takes}." if record.takes else ""
+        return outputs + targets + (" For classes." * record.classification or " For numbers." * record.regression)
     if not hasattr(record, "higher_is_better"):
         return ""
     better = "higher" if record.higher_is_better else "lower"
