@@ -1,0 +1,71 @@
+"""Gradient descent, with and without momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge, Gt, Lt
+
+from nncli.engine.buffers import Array, Buffers
+from nncli.engine.optimizers.base import Optimizer, Update, registry
+
+
+@registry.register
+@dataclass(frozen=True)
+class Sgd(Optimizer):
+    """Stochastic gradient descent, with momentum if asked for.
+
+    As in PyTorch, the learning rate multiplies the velocity; in Keras and in Sutskever's paper it is inside of it,
+    which is the same as long as the rate does not change.
+    """
+
+    learning_rate: Annotated[float, Gt(0)] = 0.01
+    momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
+    nesterov: bool = False
+
+    name = "sgd"
+    formula = "v ← momentum·v + g;  θ ← θ − rate·v  (nesterov: θ ← θ − rate·(g + momentum·v))"
+    source = "Polyak 1964; Sutskever, Martens, Dahl & Hinton 2013"
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("velocity",) if self.momentum else ()
+
+    def bind(self, theta: Array, g: Array, state: Mapping[str, Array], buffers: Buffers) -> Update:
+        momentum = self.momentum
+        S = buffers.scratch(theta.shape)
+
+        def plain(t: int, rate: float) -> None:
+            np.multiply(g, rate, out=S)
+            np.subtract(theta, S, out=theta)
+
+        if not momentum:
+            return plain
+        v = state["velocity"]
+
+        def heavy_ball(t: int, rate: float) -> None:
+            np.multiply(v, momentum, out=v)
+            np.add(v, g, out=v)
+            np.multiply(v, rate, out=S)
+            np.subtract(theta, S, out=theta)
+
+        def nesterov(t: int, rate: float) -> None:
+            np.multiply(v, momentum, out=v)
+            np.add(v, g, out=v)
+            np.multiply(v, momentum, out=S)
+            np.add(S, g, out=S)
+            np.multiply(S, rate, out=S)
+            np.subtract(theta, S, out=theta)
+
+        return nesterov if self.nesterov else heavy_ball
+
+    def reference(
+        self, t: int, rate: float, theta: Array, g: Array, state: Mapping[str, Array]
+    ) -> tuple[Array, dict[str, Array]]:
+        if not self.momentum:
+            return theta - rate * g, {}
+        v = self.momentum * state["velocity"] + g
+        return theta - rate * (g + self.momentum * v if self.nesterov else v), {"velocity": v}
