@@ -25,7 +25,7 @@ class Descent:
         self.steps = 0
         self.rate = optimizer.learning_rate
         """The learning rate of the next update."""
-        self.state = {name: buffers.keep(theta.shape) for name in optimizer.slots}
+        self.state = optimizer.start(theta, buffers)
         self._update = optimizer.bind(theta, gradient, self.state, buffers)
 
     def step(self) -> None:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar, TypeAlias
 
-from nncli.engine.buffers import Array, Buffers
+from nncli.engine.buffers import Array, Buffers, buffers_like
 from nncli.registry import Registry
 
 Update: TypeAlias = Callable[[int, float], None]
@@ -23,8 +23,8 @@ class Optimizer(ABC):
 
     @property
     @abstractmethod
-    def slots(self) -> tuple[str, ...]:
-        """The names of the state vectors."""
+    def slots(self) -> Mapping[str, float]:
+        """The names of the state vectors, and the number that each is filled with at the start."""
 
     @abstractmethod
     def bind(self, theta: Array, g: Array, state: Mapping[str, Array], buffers: Buffers) -> Update:
@@ -35,6 +35,14 @@ class Optimizer(ABC):
         self, t: int, rate: float, theta: Array, g: Array, state: Mapping[str, Array]
     ) -> tuple[Array, dict[str, Array]]:
         """Return (theta, state) after update number ``t``, by the formula of the source."""
+
+    def start(self, theta: Array, buffers: Buffers | None = None) -> dict[str, Array]:
+        """The state in front of the first update of ``theta``, from ``buffers``, if there are any for it."""
+        buffers = buffers_like(theta) if buffers is None else buffers
+        state = {name: buffers.keep(theta.shape) for name in self.slots}
+        for name, value in self.slots.items():
+            state[name][...] = value
+        return state
 
 
 registry: Registry[Optimizer] = Registry("optimizer")

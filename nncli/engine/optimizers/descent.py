@@ -13,26 +13,19 @@ from nncli.engine.buffers import Array, Buffers
 from nncli.engine.optimizers.base import Optimizer, Update, registry
 
 
-@registry.register
-@dataclass(frozen=True)
-class Sgd(Optimizer):
-    """Stochastic gradient descent, with momentum if asked for.
+class Descent(Optimizer):
+    """Along the gradient, or along a velocity that remembers the gradients before.
 
     As in PyTorch, the learning rate multiplies the velocity; in Keras and in Sutskever's paper it is inside of it,
     which is the same as long as the rate does not change.
     """
 
-    learning_rate: Annotated[float, Gt(0)] = 0.01
-    momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
-    nesterov: bool = False
-
-    name = "sgd"
-    formula = "v ← momentum·v + g;  θ ← θ − rate·v  (nesterov: θ ← θ − rate·(g + momentum·v))"
-    source = "Polyak 1964; Sutskever, Martens, Dahl & Hinton 2013"
+    momentum: float
+    nesterov: bool
 
     @property
-    def slots(self) -> tuple[str, ...]:
-        return ("velocity",) if self.momentum else ()
+    def slots(self) -> Mapping[str, float]:
+        return {"velocity": 0.0} if self.momentum else {}
 
     def bind(self, theta: Array, g: Array, state: Mapping[str, Array], buffers: Buffers) -> Update:
         momentum = self.momentum
@@ -69,3 +62,48 @@ class Sgd(Optimizer):
             return theta - rate * g, {}
         v = self.momentum * state["velocity"] + g
         return theta - rate * (g + self.momentum * v if self.nesterov else v), {"velocity": v}
+
+
+@registry.register
+@dataclass(frozen=True)
+class Sgd(Descent):
+    """Stochastic gradient descent, with momentum if asked for: everything of PyTorch's SGD but dampening.
+
+    The learning rate multiplies the velocity, as in PyTorch; in Keras it is inside of it.
+    """
+
+    learning_rate: Annotated[float, Gt(0)] = 0.01
+    momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
+    nesterov: bool = False
+
+    name = "sgd"
+    formula = "v ← momentum·v + g;  θ ← θ − rate·v  (nesterov: θ ← θ − rate·(g + momentum·v))"
+    source = "Robbins & Monro 1951; Polyak 1964; Sutskever, Martens, Dahl & Hinton 2013"
+
+
+@registry.register
+@dataclass(frozen=True)
+class Momentum(Descent):
+    """A heavy ball that rolls downhill: ``sgd`` with the momentum that most people give it."""
+
+    learning_rate: Annotated[float, Gt(0)] = 0.01
+    momentum: Annotated[float, Ge(0), Lt(1)] = 0.9
+
+    nesterov = False
+    name = "momentum"
+    formula = "v ← momentum·v + g;  θ ← θ − rate·v"
+    source = "Polyak 1964"
+
+
+@registry.register
+@dataclass(frozen=True)
+class Nesterov(Descent):
+    """Momentum that looks ahead: ``sgd`` with ``nesterov``."""
+
+    learning_rate: Annotated[float, Gt(0)] = 0.01
+    momentum: Annotated[float, Ge(0), Lt(1)] = 0.9
+
+    nesterov = True
+    name = "nesterov"
+    formula = "v ← momentum·v + g;  θ ← θ − rate·(g + momentum·v)"
+    source = "Nesterov 1983, as in Sutskever, Martens, Dahl & Hinton 2013"
