@@ -138,11 +138,11 @@ def _save(run: Run, trainer: Trainer, ended: Ended) -> dict[str, Any]:
     views = experiment.network.layout.views
     digests = {
         which: run.save_weights(which, views(theta))
-        for which, theta in (("best", trainer.best_theta), ("last", trainer.theta))
+        for which, theta in (("best", trainer.best_theta), ("last", trainer.last_theta))
     }
     early = experiment.config.training.early_stopping
     weights = "best" if early is not None and early.restore_best and ended.status != "diverged" else "last"
-    theta = trainer.best_theta if weights == "best" else trainer.theta
+    theta = trainer.best_theta if weights == "best" else trainer.last_theta
 
     def final(rows: Rows | None, part: Part | None, split: str) -> dict[str, float | None]:
         if rows is None or part is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -78,6 +79,12 @@ class Experiment:
         """Rows in a batch; never more than there are."""
         n, size = len(self.train.inputs), self.config.training.batch_size
         return n if size == "full" else min(size, n)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Updates in a pass over the training rows."""
+        batches = math.ceil(len(self.train.inputs) / self.batch_size)
+        return math.ceil(batches / self.config.training.accumulate)
 
     @property
     def threads(self) -> int:

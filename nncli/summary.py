@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,8 @@ class Summary:
         inputs: The number of features, as the network sees them.
         blocks: The input, every block, the loss, the penalties.
         rows: Split -> how many rows it has: ``train``, ``validation``, ``test``.
-        batch_size: Rows in a step.
+        batch_size: Rows in a batch.
+        accumulate: Batches in a step.
         epochs: At most; early stopping may end the training before.
         steps_per_epoch: Steps of an epoch.
         memory: What the training takes.
@@ -38,6 +38,7 @@ class Summary:
     blocks: tuple[BlockSummary, ...]
     rows: dict[str, int]
     batch_size: int
+    accumulate: int
     epochs: int
     steps_per_epoch: int
     memory: Memory
@@ -68,6 +69,7 @@ class Summary:
             "multiply_adds": self.multiply_adds,
             "rows": self.rows,
             "batch_size": self.batch_size,
+            "accumulate": self.accumulate,
             "epochs": self.epochs,
             "steps_per_epoch": self.steps_per_epoch,
             "steps": self.steps,
@@ -94,8 +96,9 @@ def summarize(config: Config) -> Summary:
         blocks=blocks_of(experiment.network, size, experiment.precision),
         rows={name: 0 if rows is None else len(rows.inputs) for name, rows in splits.items()},
         batch_size=size,
+        accumulate=config.training.accumulate,
         epochs=config.training.epochs,
-        steps_per_epoch=math.ceil(len(experiment.train.inputs) / size),
+        steps_per_epoch=experiment.steps_per_epoch,
         memory=memory,
     )
 

@@ -44,6 +44,8 @@ def page(summary: Summary, width: int) -> Iterator[str]:
     text = f"rows: {rows['train']:,} to train on, {rows['validation']:,} to validate, {rows['test']:,} to test"
     yield from wrap(text, width, subsequent_indent="  ")
     batch = f"batches of {count(summary.batch_size, 'row', ',')}"
+    if summary.accumulate > 1:
+        batch += f", {summary.accumulate} to a step"
     text = (
         f"steps: {summary.steps_per_epoch:,} an epoch ({batch}), {summary.steps:,} in {count(summary.epochs, 'epoch')}"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from annotated_types import Ge, Le, Lt, MinLen
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import Field, PrivateAttr, StringConstraints
 
 from nncli import scoring
@@ -129,6 +129,12 @@ class EarlyStopping(Strict):
         return self.metric is not None and scoring.registry[self.metric].higher_is_better
 
 
+class Average(Strict):
+    """An exponential moving average of the parameters, which is validated and kept in their place."""
+
+    decay: Share = Field(0.999, description="how much of it stays at an update; less in the first ones")
+
+
 class Training(Strict):
     """The loop."""
 
@@ -136,6 +142,12 @@ class Training(Strict):
     batch_size: Annotated[int, Ge(1)] | Literal["full"] = Field(32, description="rows in a step, or full")
     precision: Literal["float32", "float64"] = Field("float32", description="of all numbers in the training")
     early_stopping: EarlyStopping | None = Field(None, description="stop when a figure gets no better")
+    accumulate: Annotated[int, Ge(1)] = Field(1, description="batches whose mean gradient makes one update")
+    clip_value: Annotated[float, Gt(0)] | None = Field(None, description="the largest entry that a gradient may have")
+    clip_norm: Annotated[float, Gt(0)] | None = Field(
+        None, description="the greatest length of the whole gradient, which is scaled down to it"
+    )
+    average: Average | None = Field(None, description="average the parameters over the updates")
     threads: Annotated[int, Ge(1), Le(1024)] | Literal["auto"] = Field(
         "auto", description="BLAS threads; auto: one, unless the matrices are large"
     )

@@ -29,9 +29,10 @@ class Trainer:
     ``numpy.errstate(all="ignore")``, which a generator cannot set without setting it for whoever it yields to.
 
     Attributes:
-        theta: The parameters, moving while ``run`` goes on. After a divergence they are put back to the end of the
-            last epoch that was finite.
-        best_theta: The parameters of the best epoch so far by the monitored value.
+        theta: The parameters, moving while ``run`` goes on.
+        last_theta: What is judged after every epoch, and kept: their average if the config asks for one, otherwise
+            ``theta`` itself. After a divergence both are put back to the end of the last epoch that was finite.
+        best_theta: ``last_theta`` of the best epoch so far by the monitored value.
         buffers: Where all arrays of the training come from. With ``StandIns`` handed in, nothing is allocated or
             drawn: they tell what the training would take, and it cannot be run.
     """
@@ -41,14 +42,20 @@ class Trainer:
         self.experiment = experiment
         self.buffers = Buffers(experiment.precision) if buffers is None else buffers
         vectors = self.buffers.part("parameters")
-        self.theta, self.best_theta, self._good, gradient = (vectors.keep((network.layout.size,)) for _ in range(4))
+        averages = experiment.config.training.average is not None
+        shape = (network.layout.size,)
+        self.theta, self.best_theta, gradient = (vectors.keep(shape) for _ in range(3))
+        self.last_theta = vectors.keep(shape) if averages else self.theta
+        self._moving = (self.theta, self.last_theta) if averages else (self.theta,)
+        self._good = [vectors.keep(shape) for _ in self._moving]
         self._batches = Batches(experiment, self.theta, gradient, self.buffers)
-        self._descent = Descent(experiment, self.theta, gradient, self.buffers.part("optimizer"))
+        optimizer = self.buffers.part("optimizer")
+        self._descent = Descent(experiment, self.theta, gradient, self.last_theta, optimizer)
         self._judge = self._bind_validation()
         if self.buffers.real:
             network.fill(self.theta, stream(experiment.config.seed, Purpose.WEIGHTS))
-            np.copyto(self.best_theta, self.theta)
-            np.copyto(self._good, self.theta)
+            for vector in (self.best_theta, self.last_theta, *self._good):
+                np.copyto(vector, self.theta)
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
         """Train, and tell. ``stop`` is asked after every batch; when it says so, the training ends there."""
@@ -65,15 +72,17 @@ class Trainer:
             problem = problem or self._not_finite(epoch, validation)
             if problem:
                 status = "diverged"
-                np.copyto(self.theta, self._good)
+                for vector, good in zip(self._moving, self._good, strict=True):
+                    np.copyto(vector, good)
                 break
             if train_loss is None:
                 status = "interrupted"
                 break
-            np.copyto(self._good, self.theta)
+            for vector, good in zip(self._moving, self._good, strict=True):
+                np.copyto(good, vector)
             best = monitor.is_best(epoch, {"train_loss": train_loss, **validation})
             if best:
-                np.copyto(self.best_theta, self.theta)
+                np.copyto(self.best_theta, self.last_theta)
             penalty = float(batches.full.penalty()) if experiment.network.penalties() else None
             seconds = time.perf_counter() - began
             yield EpochEnded(epoch, descent.steps, seconds, descent.rate, train_loss, penalty, validation, best)
@@ -91,7 +100,7 @@ class Trainer:
         if rows is None or part is None:
             return dict
         buffers = self.buffers.part("validation")
-        inference = Inference(self.experiment.network, self.theta, len(rows.inputs), buffers)
+        inference = Inference(self.experiment.network, self.last_theta, len(rows.inputs), buffers)
         scorer = self.experiment.scorer(part)
 
         def judge() -> dict[str, float | None]:
@@ -101,9 +110,10 @@ class Trainer:
 
     def _not_finite(self, epoch: int, validation: dict[str, float | None]) -> str:
         """What is wrong at the end of an epoch; empty when all is well."""
-        for name, tensor in self.experiment.network.layout.views(self.theta).items():
-            if not np.isfinite(tensor).all():
-                return f"epoch {epoch}, last batch: {name} is not finite"
+        for vector in self._moving:
+            for name, tensor in self.experiment.network.layout.views(vector).items():
+                if not np.isfinite(tensor).all():
+                    return f"epoch {epoch}, last batch: {name} is not finite"
         loss = validation.get("validation_loss", 0.0)
         return "" if loss is not None and math.isfinite(loss) else f"epoch {epoch}: the validation loss is not finite"
 
@@ -120,8 +130,7 @@ def _epoch(
         if not math.isfinite(loss):
             tensor = batch.first_not_finite() or "loss"
             return math.nan, f"epoch {epoch}, batch {number}: {tensor} is not finite"
-        batch.backward()
-        descent.step()
+        descent.take(batch, last=number == batches.count)
         total += loss * batch.n
         rows += batch.n
         # after the last one the epoch is whole: it is asked once that is told
