@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from nncli.certify import check_gradients
 from nncli.config.schema import Config
 from nncli.data.dataset import Part
 from nncli.engine.inference import Inference
+from nncli.engine.optimizers import Optimizer
 from nncli.errors import DivergedError, GradientError, NncliError
 from nncli.gradcheck.verdict import Proof
 from nncli.run import Run, environment
@@ -92,7 +94,9 @@ def train(
             if isinstance(event, Ended) and event.status == "diverged":
                 when = f"the end of epoch {event.epoch - 1}" if event.epoch > 1 else "the start"
                 kept = f"the weights of {when} are kept"
-                remedy = f"a smaller optimizer.learning_rate helps most often; {kept}"
+                moves = isinstance(experiment.optimizer, Optimizer)
+                cure = "a smaller optimizer.learning_rate helps" if moves else "smaller initial weights help"
+                remedy = f"{cure} most often; {kept}"
                 raise DivergedError(f"training diverged: {event.problem}", where=str(run.path), remedy=remedy)
             if isinstance(event, Ended) and event.status == "interrupted":
                 raise Interrupted(run, signal())
@@ -159,6 +163,7 @@ def _save(run: Run, trainer: Trainer, ended: Ended) -> dict[str, Any]:
         "task": dataset.task,
         "epochs": ended.epoch,
         "steps": ended.step,
+        **({"convergence": asdict(ended.convergence)} if ended.convergence else {}),
         "training_seconds": round(ended.seconds, 6),
         "parameters": experiment.network.layout.size,
         "rows": {

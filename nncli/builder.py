@@ -25,7 +25,7 @@ from nncli.engine.initializers import Initializer
 from nncli.engine.layers import Activate, Dense, Dropout, Layer, Normalize
 from nncli.engine.losses import Loss
 from nncli.engine.network import Network
-from nncli.engine.optimizers import Optimizer
+from nncli.engine.optimizers import Minimizer, Optimizer
 from nncli.engine.penalties import Penalty
 from nncli.engine.randomness import Purpose, stream
 from nncli.engine.residual import Fork, Join
@@ -33,6 +33,8 @@ from nncli.errors import ConfigError, DataError, Problem
 from nncli.figures import kind_of, metrics_of, refuse_undefined_monitor
 from nncli.scoring import Kind, Metric, Scorer
 
+BATCH = 32
+"""Rows in a batch if nothing is said."""
 WORTH_TWO_THREADS = 50_000_000
 """Multiply-adds of one forward pass of a batch, above which BLAS on several threads is faster than on one."""
 
@@ -53,7 +55,7 @@ class Experiment:
         config: What was asked for.
         dataset: The data as split and preprocessed.
         network: The mathematics.
-        optimizer: The rule of descent.
+        optimizer: The rule of descent, or what minimizes on all rows at once.
         train: The training rows; ``validation`` and ``test`` likewise, None where there are none.
         kind: What is predicted.
         metrics: What is measured after each epoch.
@@ -62,7 +64,7 @@ class Experiment:
     config: Config
     dataset: Dataset
     network: Network
-    optimizer: Optimizer
+    optimizer: Optimizer | Minimizer
     train: Rows
     validation: Rows | None
     test: Rows | None
@@ -78,6 +80,8 @@ class Experiment:
     def batch_size(self) -> int:
         """Rows in a batch; never more than there are."""
         n, size = len(self.train.inputs), self.config.training.batch_size
+        if size == "auto":
+            size = "full" if isinstance(self.optimizer, Minimizer) else BATCH
         return n if size == "full" else min(size, n)
 
     @property
@@ -129,7 +133,21 @@ def build(config: Config) -> Experiment:
     )
     if dataset.validation is not None:
         refuse_undefined_monitor(config, experiment.scorer(dataset.validation))
+    _refuse_noise_under_a_minimizer(experiment)
     return experiment
+
+
+def _refuse_noise_under_a_minimizer(experiment: Experiment) -> None:
+    """A line search compares values of one function: a network that draws random numbers is another every time."""
+    network, config = experiment.network, experiment.config
+    if not isinstance(experiment.optimizer, Minimizer):
+        return
+    noisy = {stage.block: stage.layer.kind for stage in network.stages if stage.layer.noise(stage.inputs)}
+    message = f"is random, and {experiment.optimizer.name} needs the same loss whenever the weights are the same"
+    remedy = "leave it out, or choose another optimizer"
+    problems = [config.problem(f"model.{block}", f"{kind} {message}", remedy) for block, kind in noisy.items()]
+    if problems:
+        raise ConfigError(problems)
 
 
 def load_dataset(config: Config) -> Dataset:

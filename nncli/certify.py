@@ -108,15 +108,8 @@ def _places(experiment: Experiment, trained: Array | None) -> tuple[dict[str, Ar
 def _first_steps(experiment: Experiment) -> tuple[Trainer, Ended]:
     """The training itself, ended after its first steps."""
     trainer = Trainer(experiment)
-    asked = 0
-
-    def stop() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked >= STEPS
-
     with np.errstate(all="ignore"):  # as Trainer asks for
-        ends = [event for event in trainer.run(stop) if isinstance(event, Ended)]
+        ends = [event for event in trainer.run(lambda: trainer.steps >= STEPS) if isinstance(event, Ended)]
     return trainer, ends[-1]
 
 

@@ -107,6 +107,10 @@ def print_summary(run: Run) -> None:
     seconds = f"{summary['training_seconds']:.1f} s" if summary["training_seconds"] >= 0.1 else "under 0.1 s"
     best = f"; best epoch {summary['best_epoch']}" if summary["best_epoch"] != summary["epochs"] else ""
     console.print(f"{done} after {count(summary['epochs'], 'epoch')} in {seconds}{best}")
+    if "convergence" in summary:
+        end = summary["convergence"]
+        verb = "converged" if end["converged"] else "not converged"
+        console.print(f"{verb} in {count(end['evaluations'], 'evaluation')}: {end['reason']}")
     width = max([22, *map(len, summary["metrics"])])
     for name, value in summary["metrics"].items():
         console.print(f"{name.replace('_', ' ', 1):<{width}} {figure(name, value)}")

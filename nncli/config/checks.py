@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nncli import scoring
 from nncli.config.schema import Config
-from nncli.engine import activations, losses
+from nncli.engine import activations, losses, optimizers
 from nncli.errors import Problem
 from nncli.registry import unknown
 
@@ -17,6 +17,7 @@ def cross_check(config: Config) -> Iterator[Problem]:
     yield from _model(config)
     yield from _metrics(config)
     yield from _early_stopping(config)
+    yield from _minimizer(config)
 
 
 def _data(config: Config) -> Iterator[Problem]:
@@ -91,3 +92,17 @@ def _early_stopping(config: Config) -> Iterator[Problem]:
         yield config.problem(
             where, f"{early.monitor} needs validation rows", "set data.split.validation, or watch train_loss"
         )
+
+
+def _minimizer(config: Config) -> Iterator[Problem]:
+    """What goes with updates, and not with a method that looks at the whole problem."""
+    name, training = config.optimizer.name, config.training
+    if not issubclass(optimizers.registry[name], optimizers.Minimizer):
+        return
+    if training.batch_size not in ("auto", "full"):
+        remedy = "set it to full, or leave it out"
+        yield config.problem("training.batch_size", f"{name} takes all rows at once", remedy)
+    for key in ("accumulate", "clip_value", "clip_norm", "average"):
+        if getattr(training, key) != type(training).model_fields[key].default:
+            message = f"goes with updates, and {name} has none: it moves by a line search"
+            yield config.problem(("training", key), message, "leave it out")

@@ -138,8 +138,10 @@ class Average(Strict):
 class Training(Strict):
     """The loop."""
 
-    epochs: Annotated[int, Ge(0)] = Field(100, description="passes over the training rows")
-    batch_size: Annotated[int, Ge(1)] | Literal["full"] = Field(32, description="rows in a step, or full")
+    epochs: Annotated[int, Ge(0)] = Field(100, description="passes over the training rows, or iterations")
+    batch_size: Annotated[int, Ge(1)] | Literal["full", "auto"] = Field(
+        "auto", description="rows in a step, or full; auto: 32, or full where the optimizer takes all rows at once"
+    )
     precision: Literal["float32", "float64"] = Field("float32", description="of all numbers in the training")
     early_stopping: EarlyStopping | None = Field(None, description="stop when a figure gets no better")
     accumulate: Annotated[int, Ge(1)] = Field(1, description="batches whose mean gradient makes one update")

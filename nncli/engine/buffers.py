@@ -44,9 +44,9 @@ class Buffers:
         """The bytes of all arrays, those of the parts among them."""
         return self.bytes.total() + sum(part.total for part in self.parts.values())
 
-    def part(self, name: str) -> Self:
-        """Others of the same kind and precision, with scratch of their own, counted under ``name``."""
-        self.parts[name] = type(self)(self.dtype)
+    def part(self, name: str, dtype: DTypeLike | None = None) -> Self:
+        """Others of the same kind (and precision, if none is said), with their own scratch, counted under ``name``."""
+        self.parts[name] = type(self)(self.dtype if dtype is None else dtype)
         return self.parts[name]
 
     def keep(self, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> Array:

@@ -109,14 +109,14 @@ def check_pieces(seed: int = 0) -> Iterator[PieceCheck]:
         large[:, :-1] *= LARGE
         points.append(replace(points[0], inputs=large))
         yield PieceCheck(sample.kind, sample.piece, _joined(points, seed))
-    for record in optimizers.registry:
+    for record in optimizers.update_rules():
         for optimizer in variants(record()):
             yield PieceCheck("optimizer", described(optimizer), update_error=update_error(optimizer, seed))
 
 
 def count_pieces() -> int:
     """How many checks ``check_pieces`` will give."""
-    updates = sum(1 for record in optimizers.registry for _ in variants(record()))
+    updates = sum(1 for record in optimizers.update_rules() for _ in variants(record()))
     return sum(1 for _ in _samples()) + updates
 
 

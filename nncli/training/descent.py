@@ -5,6 +5,7 @@ from __future__ import annotations
 from nncli.builder import Experiment
 from nncli.engine.buffers import Array, Buffers
 from nncli.engine.network import Bound
+from nncli.engine.optimizers import Optimizer
 from nncli.engine.updates import Average, Clip, GradientMean
 
 
@@ -25,6 +26,7 @@ class Descent:
 
     def __init__(self, experiment: Experiment, theta: Array, gradient: Array, mean: Array, buffers: Buffers) -> None:
         optimizer, config = experiment.optimizer, experiment.config.training
+        assert isinstance(optimizer, Optimizer)
         self.steps = 0
         self.rate = optimizer.learning_rate
         """The learning rate of the next update."""

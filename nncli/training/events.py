@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from nncli.engine.optimizers import Convergence
+
 Status: TypeAlias = Literal["completed", "stopped_early", "interrupted", "diverged"]
+
+SIGN_OF_LIFE = 0.1
+"""Seconds between two ``Progress`` events."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +30,9 @@ class EpochEnded:
         epoch: Its number, from 1.
         step: Updates so far.
         seconds: Since the training began.
-        learning_rate: Of its last update.
-        train_loss: Mean over its rows, each at the parameters of its batch; without penalties.
+        learning_rate: Of its last update; None where a minimizer does without.
+        train_loss: Mean over its rows, each at the parameters of its batch (of a minimizer: all at those that it
+            reached); without penalties.
         penalty: The penalties at its end; None when there are none.
         validation: Metric name (``validation_loss``, ...) -> value, None where it is not defined; empty without
             validation rows.
@@ -36,7 +42,7 @@ class EpochEnded:
     epoch: int
     step: int
     seconds: float
-    learning_rate: float
+    learning_rate: float | None
     train_loss: float
     penalty: float | None
     validation: dict[str, float | None]
@@ -46,9 +52,10 @@ class EpochEnded:
         """The row of metrics.csv."""
         penalty = {} if self.penalty is None else {"penalty": self.penalty}
         head: dict[str, float | int] = {"epoch": self.epoch, "step": self.step, "seconds": round(self.seconds, 6)}
+        rate = {} if self.learning_rate is None else {"learning_rate": self.learning_rate}
         return {
             **head,
-            "learning_rate": self.learning_rate,
+            **rate,
             "train_loss": self.train_loss,
             **penalty,
             **self.validation,
@@ -57,7 +64,7 @@ class EpochEnded:
 
 @dataclass(frozen=True)
 class Ended:
-    """The training is over; ``problem`` says why, for one that diverged."""
+    """The training is over; ``problem`` says why, for one that diverged, and ``convergence``, for a minimizer."""
 
     status: Status
     epoch: int
@@ -65,6 +72,7 @@ class Ended:
     seconds: float
     best_epoch: int
     problem: str = ""
+    convergence: Convergence | None = None
 
 
 Event: TypeAlias = Progress | EpochEnded | Ended

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from nncli.builder import Experiment
 from nncli.engine.buffers import Array, StandIns
 from nncli.engine.inference import Inference
+from nncli.engine.optimizers import Minimizer
 from nncli.engine.summary import blocks_of
 from nncli.errors import ConfigError
 from nncli.machine import memory_limit
@@ -73,7 +74,11 @@ def refuse_too_large(experiment: Experiment, memory: Memory | None = None) -> No
     batches = sum(memory.parts[name] for name in ("batch", "last batch") if name in memory.parts)
     message = f"the training needs {bytes_text(memory.total)}, {limit.whose} {bytes_text(limit.bytes)}"
     if memory.total - batches + batches / size <= limit.bytes:
-        remedy = f"a smaller training.batch_size helps (is {size}), or fewer units"
+        whole = isinstance(experiment.optimizer, Minimizer)
+        helps = (
+            "an optimizer that goes in batches helps" if whole else f"a smaller training.batch_size helps (is {size})"
+        )
+        remedy = f"{helps}, or fewer units"
     else:
         remedy = "fewer units help"
     raise ConfigError([config.problem(f"model.{widest.name}.units", message, remedy)])

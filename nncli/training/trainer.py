@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 
 import numpy as np
 
 from nncli.builder import Experiment, Rows
 from nncli.engine.buffers import Buffers
 from nncli.engine.inference import Inference
+from nncli.engine.optimizers import Minimizer
 from nncli.engine.randomness import Purpose, stream
 from nncli.scoring import Scorer
 from nncli.training.batches import Batches
 from nncli.training.descent import Descent
-from nncli.training.events import Ended, EpochEnded, Event, Progress, Status
+from nncli.training.events import SIGN_OF_LIFE, Ended, EpochEnded, Event, Progress, Status
+from nncli.training.iterations import Iterations
 from nncli.training.monitor import Monitor
-
-SIGN_OF_LIFE = 0.1
-"""Seconds between two ``Progress`` events."""
 
 
 class Trainer:
@@ -44,29 +44,37 @@ class Trainer:
         vectors = self.buffers.part("parameters")
         averages = experiment.config.training.average is not None
         shape = (network.layout.size,)
-        self.theta, self.best_theta, gradient = (vectors.keep(shape) for _ in range(3))
+        self.theta, self.best_theta = (vectors.keep(shape) for _ in range(2))
         self.last_theta = vectors.keep(shape) if averages else self.theta
         self._moving = (self.theta, self.last_theta) if averages else (self.theta,)
         self._good = [vectors.keep(shape) for _ in self._moving]
-        self._batches = Batches(experiment, self.theta, gradient, self.buffers)
-        optimizer = self.buffers.part("optimizer")
-        self._descent = Descent(experiment, self.theta, gradient, self.last_theta, optimizer)
+        minimizes = isinstance(experiment.optimizer, Minimizer)
+        self._course = Iterations(experiment, self.theta, self.buffers) if minimizes else _Passes(self)
         self._judge = self._bind_validation()
         if self.buffers.real:
             network.fill(self.theta, stream(experiment.config.seed, Purpose.WEIGHTS))
             for vector in (self.best_theta, self.last_theta, *self._good):
                 np.copyto(vector, self.theta)
 
+    @property
+    def steps(self) -> int:
+        """Updates so far."""
+        return self._course.steps
+
     def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
         """Train, and tell. ``stop`` is asked after every batch; when it says so, the training ends there."""
+        with closing(self._course):
+            yield from self._run(stop)
+
+    def _run(self, stop: Callable[[], bool]) -> Iterator[Event]:
         experiment, epochs = self.experiment, self.experiment.config.training.epochs
         began = time.perf_counter()
-        batches, descent, judge = self._batches, self._descent, self._judge
+        course, judge = self._course, self._judge
         monitor = Monitor(experiment)
         status: Status = "completed"
         problem, epoch = "", 0
         for epoch in range(1, epochs + 1):
-            train_loss, problem = yield from _epoch(epoch, batches, descent, stop)
+            train_loss, problem = yield from course.epoch(epoch, stop)
             stopped = train_loss is None
             validation = {} if problem or stopped else judge()
             problem = problem or self._not_finite(epoch, validation)
@@ -83,9 +91,11 @@ class Trainer:
             best = monitor.is_best(epoch, {"train_loss": train_loss, **validation})
             if best:
                 np.copyto(self.best_theta, self.last_theta)
-            penalty = float(batches.full.penalty()) if experiment.network.penalties() else None
+            penalty = course.penalty if experiment.network.penalties() else None
             seconds = time.perf_counter() - began
-            yield EpochEnded(epoch, descent.steps, seconds, descent.rate, train_loss, penalty, validation, best)
+            yield EpochEnded(epoch, course.steps, seconds, course.rate, train_loss, penalty, validation, best)
+            if course.finished:
+                break
             if monitor.gives_up:
                 status = "stopped_early"
                 break
@@ -93,7 +103,7 @@ class Trainer:
                 status = "interrupted"
                 break
         seconds = time.perf_counter() - began
-        yield Ended(status, epoch, descent.steps, seconds, monitor.best_epoch, problem)
+        yield Ended(status, epoch, course.steps, seconds, monitor.best_epoch, problem, course.convergence)
 
     def _bind_validation(self) -> Callable[[], dict[str, float | None]]:
         rows, part = self.experiment.validation, self.experiment.dataset.validation
@@ -116,6 +126,36 @@ class Trainer:
                     return f"epoch {epoch}, last batch: {name} is not finite"
         loss = validation.get("validation_loss", 0.0)
         return "" if loss is not None and math.isfinite(loss) else f"epoch {epoch}: the validation loss is not finite"
+
+
+class _Passes:
+    """A training in batches: an epoch is a pass over all rows. It has the shape of ``Iterations``."""
+
+    finished, convergence = False, None
+
+    def __init__(self, trainer: Trainer) -> None:
+        experiment, buffers, theta = trainer.experiment, trainer.buffers, trainer.theta
+        gradient = buffers.parts["parameters"].keep(theta.shape)
+        self._batches = Batches(experiment, theta, gradient, buffers)
+        self._descent = Descent(experiment, theta, gradient, trainer.last_theta, buffers.part("optimizer"))
+
+    @property
+    def steps(self) -> int:
+        return self._descent.steps
+
+    @property
+    def rate(self) -> float:
+        return self._descent.rate
+
+    @property
+    def penalty(self) -> float:
+        return float(self._batches.full.penalty())
+
+    def close(self) -> None:
+        pass
+
+    def epoch(self, epoch: int, stop: Callable[[], bool]) -> Generator[Event, None, tuple[float | None, str]]:
+        return _epoch(epoch, self._batches, self._descent, stop)
 
 
 def _epoch(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nncli.config.document import parse_document, parse_scalar
 from nncli.config.loader import load_config
-from nncli.config.schema import Config
+from nncli.config.schema import Config, Training
 from nncli.engine import activations, initializers, losses, optimizers
 from nncli.errors import ConfigError
 
@@ -48,7 +48,7 @@ def test_defaults_are_those_of_the_design(tmp_path: Path) -> None:
     assert (config.data.split.validation, config.data.split.test) == (0.15, 0.15)
     assert (config.loss.name, config.optimizer.name) == ("cross_entropy", "adam")
     assert config.optimizer.build().learning_rate == 0.001
-    assert (config.training.epochs, config.training.batch_size, config.training.precision) == (100, 32, "float32")
+    assert (config.training.epochs, config.training.batch_size, config.training.precision) == (100, "auto", "float32")
     assert config.name_or_stem == "c"
 
 
@@ -127,7 +127,10 @@ WRONG = [
         f"{GOOD}training: {{precision: float16}}\n",
         ["c.yaml:6:23  training.precision: unknown name 'float16', did you mean 'float64'?"],
     ),
-    (f"{GOOD}training: {{batch_size: 0}}\n", ["c.yaml:6:24  training.batch_size: must be at least 1 or full (is 0)"]),
+    (
+        f"{GOOD}training: {{batch_size: 0}}\n",
+        ["c.yaml:6:24  training.batch_size: must be at least 1 or full or auto (is 0)"],
+    ),
     (f"{GOOD}training:\n", ["c.yaml:6:10  training: must be a mapping (is empty)"]),
     (f"{GOOD}trainning: {{}}\n", ["c.yaml:6:1  trainning: unknown key, did you mean 'training'?"]),
     (
@@ -265,7 +268,7 @@ def test_the_resolved_config_is_complete_and_loads_to_itself_from_anywhere(tmp_p
     twice = load(tmp_path / "sub", yaml.safe_dump(once)).resolved()
     assert once == twice
     assert once["data"]["path"] == str(tmp_path / "t.csv")
-    assert set(once["training"]) == {"epochs", "batch_size", "precision", "early_stopping", "threads"}
+    assert set(once["training"]) == set(Training.model_fields)
 
 
 def test_a_path_in_the_file_is_relative_to_it_and_one_on_the_command_line_to_where_we_are(

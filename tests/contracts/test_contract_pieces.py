@@ -132,7 +132,7 @@ def test_a_step_through_a_loss_allocates_no_array(pair: Pair) -> None:
     assert peak_of(step) < NOTHING
 
 
-OPTIMIZERS = [optimizer for record in optimizers.registry for optimizer in variants(record())]
+OPTIMIZERS = [optimizer for record in optimizers.update_rules() for optimizer in variants(record())]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=described)
@@ -310,7 +310,7 @@ def test_initializer_draws_have_the_variance_of_its_paper(record: type[initializ
     assert draws.var() == pytest.approx(VARIANCES[record.name.split("_")[0]], rel=0.03)
 
 
-@pytest.mark.parametrize("optimizer", [record() for record in optimizers.registry], ids=described)
+@pytest.mark.parametrize("optimizer", [record() for record in optimizers.update_rules()], ids=described)
 def test_optimizer_finds_the_bottom_of_a_bowl(optimizer: optimizers.Optimizer) -> None:
     """At a rate near its default that falls to 0; which multiple of it suits the bowl, nobody can know beforehand."""
     steps, ends = 3000, []
@@ -322,6 +322,53 @@ def test_optimizer_finds_the_bottom_of_a_bowl(optimizer: optimizers.Optimizer) -
             update(t, factor * optimizer.learning_rate * (1 - t / steps))
         ends.append(np.abs(theta).max())
     assert min(ends) < 1e-3, ends
+
+
+@pytest.mark.parametrize("record", [r for r in optimizers.registry if issubclass(r, optimizers.Minimizer)], ids=by_name)
+def test_minimizer_finds_the_bottom_of_a_valley_and_says_how_it_ended(record: type[optimizers.Minimizer]) -> None:
+    """Rosenbrock's (1960), whose bottom is at (1, 1)."""
+    asked, path = [], []
+
+    def valley(x: np.ndarray) -> tuple[float, np.ndarray]:
+        asked.append(x.copy())
+        a, b = 1 - x[0], x[1] - x[0] ** 2
+        return a**2 + 100 * b**2, np.array([-2 * a - 400 * x[0] * b, 200 * b])
+
+    end = record().minimize(valley, np.array([-1.2, 1.0]), 1000, lambda x: path.append(x.copy()))
+    np.testing.assert_allclose(path[-1], [1, 1], atol=1e-4)
+    assert end.converged
+    assert end.evaluations == len(asked)
+    few: list[np.ndarray] = []
+    end = record().minimize(valley, np.array([-1.2, 1.0]), 3, lambda x: few.append(x.copy()))
+    assert not end.converged
+    assert end.reason
+    np.testing.assert_array_equal(few, path[:3])
+
+    def broken(x: np.ndarray) -> tuple[float, np.ndarray]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        record().minimize(broken, np.ones(2), 3, lambda x: None)
+
+
+@pytest.mark.parametrize("record", [r for r in optimizers.registry if issubclass(r, optimizers.Minimizer)], ids=by_name)
+@pytest.mark.parametrize("start", [-5.0, -500.0, 0.9])
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+def test_minimizer_comes_back_from_where_the_function_is_not_finite(
+    record: type[optimizers.Minimizer], start: float, bad: float
+) -> None:
+    """f(x, y) = −log(1 − x)/1000 − 5x + 3(y − 3)², which ends at x = 1; its bottom is at x = 1 − 1/5000, y = 3."""
+
+    def function(x: np.ndarray) -> tuple[float, np.ndarray]:
+        if x[0] >= 1:
+            return bad, np.full(2, bad)
+        value = -np.log(1 - x[0]) / 1000 - 5 * x[0] + 3 * (x[1] - 3) ** 2
+        return float(value), np.array([1 / 1000 / (1 - x[0]) - 5, 6 * (x[1] - 3)])
+
+    path: list[np.ndarray] = []
+    end = record().minimize(function, np.array([start, 0.0]), 1000, lambda x: path.append(x.copy()))
+    assert end.converged
+    np.testing.assert_allclose(path[-1], [1 - 1 / 5000, 3], atol=1e-4)
 
 
 @pytest.mark.parametrize(

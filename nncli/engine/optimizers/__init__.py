@@ -6,14 +6,17 @@ record itself stays frozen, and a checkpoint has all there is to keep. Bound onc
 
 Beside that stands ``reference``, one update as its paper writes it, in plain NumPy that changes nothing: what the
 tests and gradcheck hold the update to. docs/optimizers.md says where the sources disagree.
+
+A ``Minimizer`` is named in the same place of a config, and is handed the whole problem instead.
 """
 
 from __future__ import annotations
 
 from nncli.engine.optimizers.adaptive import Adadelta, Adagrad, RmsProp
-from nncli.engine.optimizers.base import Optimizer, Update, registry
+from nncli.engine.optimizers.base import Convergence, Function, Minimizer, Optimizer, Update, registry, update_rules
 from nncli.engine.optimizers.descent import Momentum, Nesterov, Sgd
 from nncli.engine.optimizers.moments import Adam, AdamW, AmsGrad, NAdam
+from nncli.engine.optimizers.newton import Lbfgs
 from nncli.engine.optimizers.signs import Lion
 
 __all__ = [
@@ -22,7 +25,11 @@ __all__ = [
     "Adam",
     "AdamW",
     "AmsGrad",
+    "Convergence",
+    "Function",
+    "Lbfgs",
     "Lion",
+    "Minimizer",
     "Momentum",
     "NAdam",
     "Nesterov",
@@ -31,4 +38,5 @@ __all__ = [
     "Sgd",
     "Update",
     "registry",
+    "update_rules",
 ]

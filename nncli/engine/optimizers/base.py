@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 from nncli.engine.buffers import Array, Buffers, buffers_like
 from nncli.registry import Registry
 
 Update: TypeAlias = Callable[[int, float], None]
+Function: TypeAlias = Callable[[Array], tuple[float, Array]]
+"""Of a point (size,): the value and the gradient there."""
 
 
 class Optimizer(ABC):
@@ -45,4 +48,50 @@ class Optimizer(ABC):
         return state
 
 
-registry: Registry[Optimizer] = Registry("optimizer")
+@dataclass(frozen=True)
+class Convergence:
+    """How a minimizer ended.
+
+    Attributes:
+        converged: Whether it was satisfied, by its own settings.
+        reason: What ended it.
+        evaluations: How often it asked for the value and the gradient.
+    """
+
+    converged: bool
+    reason: str
+    evaluations: int
+
+
+class Minimizer(ABC):
+    """A method that looks at the whole problem, as often and where it likes, and has no learning rate.
+
+    A config names it as it names an ``Optimizer``. Subclasses are final, frozen and registered.
+    """
+
+    name: ClassVar[str]
+    formula: ClassVar[str]
+    source: ClassVar[str]
+
+    @abstractmethod
+    def minimize(
+        self, function: Function, start: Array, iterations: int, iterated: Callable[[Array], None]
+    ) -> Convergence:
+        """Make ``function`` small, from ``start`` (size,), in at most ``iterations``.
+
+        Each of them ends in a call of ``iterated`` with the point reached, (size,), not to be kept without a copy.
+        Where the function is not finite, it is too far to go; at the start it must be. What the two functions raise
+        comes out.
+        """
+
+    @abstractmethod
+    def workspace(self, size: int) -> int:
+        """How many float64 numbers it holds at the most while it works on ``size`` parameters."""
+
+
+registry: Registry[Optimizer | Minimizer] = Registry("optimizer")
+
+
+def update_rules() -> list[type[Optimizer]]:
+    """Those of the registry that go step by step."""
+    return [record for record in registry if issubclass(record, Optimizer)]
