@@ -102,7 +102,7 @@ class Average:
     """An exponential moving average of the parameters, which starts as they do.
 
     At first it forgets faster than ``decay``, as TensorFlow's ``ExponentialMovingAverage`` with ``num_updates`` does: a
-    plain average would be the initial weights for the first 1/(1 − decay) updates.
+    plain average would be mostly the initial weights for the first 1/(1 − decay) updates.
     """
 
     decay: float = 0.999

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -233,3 +237,24 @@ def test_what_it_has_no_use_for_is_refused_with_its_place() -> None:
     noisy = "model.layers=[{units: 4, dropout: 0.5}, {activation: identity}]"
     with pytest.raises(ConfigError, match=r"model\.layers\.0: dropout is random, and lbfgs needs the same loss"):
         experiment(noisy)
+
+
+def test_the_blas_that_scipy_brings_has_as_many_threads_as_the_training() -> None:
+    """In a process that has not loaded it before: a limit set on threads counts only for what is loaded."""
+    lines = [f"{x},{x * x % 7},{x}" for x in range(40)]
+    Path("t.csv").write_text("\n".join(["a,b,y", *lines]))
+    Path("t.yaml").write_text(LINEAR.replace(LINEAR[: LINEAR.index("model:")], "data: {path: t.csv, target: y}\n"))
+    program = """if True:
+        import json, nncli, threadpoolctl
+        told = []
+        def observe(event):
+            pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+            told.append([pool["num_threads"] for pool in pools])
+        nncli.train(nncli.load_config("t.yaml"), observe=observe)
+        print(json.dumps(told))
+    """
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, "-c", program], check=True, env=environment, capture_output=True, text=True)
+    told = json.loads(done.stdout)
+    assert len(told) > 2
+    assert {threads for pools in told for threads in pools} == {1}

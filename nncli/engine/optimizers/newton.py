@@ -41,6 +41,11 @@ class Lbfgs(Minimizer):
     formula = "θ ← θ − α·H·g;  H approximates (∂²C/∂θ²)⁻¹ from the last differences of θ and g;  α by a line search"
     source = "Liu & Nocedal 1989; Byrd, Lu, Nocedal & Zhu 1995"
 
+    def __post_init__(self) -> None:
+        # A limit on BLAS threads counts for libraries that are loaded by then: SciPy brings its own, and must not come
+        # in the middle of a training.
+        import scipy.optimize  # noqa: F401
+
     def minimize(
         self, function: Function, start: Array, iterations: int, iterated: Callable[[Array], None]
     ) -> Convergence:
@@ -99,6 +104,6 @@ class _Finite:
         return floor + TOO_FAR / 2 * drop, TOO_FAR * drop / float(step @ step) * step
 
     def accept(self, x: Array) -> None:
-        """The line search has ended at ``x``, where it looked last."""
-        assert self._last is not None
-        self._iterate = self._last
+        """The line search has ended at ``x``, which as a rule is where it looked last."""
+        if self._last is not None and np.array_equal(self._last[0], x):
+            self._iterate = self._last
