@@ -115,6 +115,9 @@ class Spy(Minimizer):
         self.look(function, start, iterated)
         return Convergence(True, "seen", 0)
 
+    def workspace(self, size: int) -> int:
+        return 0
+
 
 def watched(look: Callable[[Function, np.ndarray, Callable[[np.ndarray], None]], None]) -> list[Event]:
     return list(Trainer(dataclasses.replace(experiment(*DEEP), optimizer=Spy(look))).run())

@@ -19,8 +19,8 @@ for the line search to come back at once (2 to 100 were tried), and no more, so 
 
 
 COPIES = 15
-"""Vectors that are alive at a time beside the workspace of SciPy's routine: points, gradients and bounds that SciPy 1.17
-and ``_Finite`` keep, counted by tracemalloc."""
+"""Vectors that are alive at a time beside the workspace of SciPy's routine: points, gradients, bounds (of SciPy 1.17,
+counted by tracemalloc)."""
 
 
 @registry.register
