@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from nncli.engine.optimizers import Optimizer
 from nncli.engine.penalties import Penalty
 from nncli.engine.randomness import Purpose, stream
 from nncli.engine.residual import Fork, Join
+from nncli.engine.schedules import Schedule
 from nncli.errors import ConfigError
 from nncli.figures import kind_of, metrics_of, refuse_undefined_monitor
 from nncli.scoring import Kind, Metric, Scorer
@@ -52,6 +54,7 @@ class Experiment:
         dataset: The data as split and preprocessed.
         network: The mathematics.
         optimizer: The rule of descent.
+        schedule: How its learning rate moves.
         train: The training rows; ``validation`` and ``test`` likewise, None where there are none.
         kind: What is predicted.
         metrics: What is measured after each epoch.
@@ -61,6 +64,7 @@ class Experiment:
     dataset: Dataset
     network: Network
     optimizer: Optimizer
+    schedule: Schedule
     train: Rows
     validation: Rows | None
     test: Rows | None
@@ -77,6 +81,11 @@ class Experiment:
         """Rows in a batch; never more than there are."""
         n, size = len(self.train.inputs), self.config.training.batch_size
         return n if size == "full" else min(size, n)
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """How often the optimizer moves the parameters in one pass over the training rows."""
+        return math.ceil(len(self.train.inputs) / self.batch_size)
 
     @property
     def threads(self) -> int:
@@ -112,15 +121,26 @@ def build(config: Config) -> Experiment:
         dataset,
         network,
         config.optimizer.build(),
+        config.schedule.build(),
         engine_rows(dataset.train, network),
         rows(dataset.validation),
         rows(dataset.test),
         kind,
         metrics_of(config, kind),
     )
+    _refuse_endless_warmup(experiment)
     if dataset.validation is not None:
         refuse_undefined_monitor(config, experiment.scorer(dataset.validation))
     return experiment
+
+
+def _refuse_endless_warmup(experiment: Experiment) -> None:
+    """A warm-up of more updates than the training has, which nobody knows before the rows are counted."""
+    epochs, steps, warmup = experiment.config.training.epochs, experiment.updates_per_epoch, experiment.schedule.warmup
+    if epochs and warmup(steps) > steps * epochs:
+        message = f"a warm-up of {warmup(steps)} steps is longer than the training, which has {steps * epochs}"
+        remedy = "shorten it, or raise training.epochs"
+        raise ConfigError([experiment.config.problem("schedule.warmup_steps", message, remedy)])
 
 
 def load_dataset(config: Config) -> Dataset:

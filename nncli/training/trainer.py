@@ -71,12 +71,14 @@ class Trainer:
                 status = "interrupted"
                 break
             np.copyto(self._good, self.theta)
-            best = monitor.is_best(epoch, {"train_loss": train_loss, **validation})
+            figures = {"train_loss": train_loss, **validation}
+            best = monitor.is_best(epoch, figures)
             if best:
                 np.copyto(self.best_theta, self.theta)
             penalty = float(batches.full.penalty()) if experiment.network.penalties() else None
             seconds = time.perf_counter() - began
             yield EpochEnded(epoch, descent.steps, seconds, descent.rate, train_loss, penalty, validation, best)
+            descent.end_epoch(figures)
             if monitor.gives_up:
                 status = "stopped_early"
                 break
