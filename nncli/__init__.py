@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nncli.errors import NncliError
     from nncli.evaluation import evaluate
     from nncli.explain import explain_network
+    from nncli.lr_find import find_learning_rate
     from nncli.run import Run
     from nncli.summary import summarize, validate
 
@@ -26,6 +27,7 @@ __all__ = [
     "check_gradients",
     "evaluate",
     "explain_network",
+    "find_learning_rate",
     "load_config",
     "summarize",
     "train",
@@ -38,6 +40,7 @@ _HOME = {
     "check_gradients": "nncli.certify",
     "evaluate": "nncli.evaluation",
     "explain_network": "nncli.explain",
+    "find_learning_rate": "nncli.lr_find",
     "load_config": "nncli.config.loader",
     "summarize": "nncli.summary",
     "train": "nncli.api",

@@ -29,6 +29,7 @@ from nncli.engine.optimizers import Minimizer, Optimizer
 from nncli.engine.penalties import Penalty
 from nncli.engine.randomness import Purpose, stream
 from nncli.engine.residual import Fork, Join
+from nncli.engine.schedules import Schedule
 from nncli.errors import ConfigError, DataError, Problem
 from nncli.figures import kind_of, metrics_of, refuse_undefined_monitor
 from nncli.scoring import Kind, Metric, Scorer
@@ -56,6 +57,7 @@ class Experiment:
         dataset: The data as split and preprocessed.
         network: The mathematics.
         optimizer: The rule of descent, or what minimizes on all rows at once.
+        schedule: How its learning rate moves.
         train: The training rows; ``validation`` and ``test`` likewise, None where there are none.
         kind: What is predicted.
         metrics: What is measured after each epoch.
@@ -65,6 +67,7 @@ class Experiment:
     dataset: Dataset
     network: Network
     optimizer: Optimizer | Minimizer
+    schedule: Schedule
     train: Rows
     validation: Rows | None
     test: Rows | None
@@ -125,12 +128,14 @@ def build(config: Config) -> Experiment:
         dataset,
         network,
         config.optimizer.build(),
+        config.schedule.build(),
         train,
         rows(dataset.validation),
         rows(dataset.test),
         kind,
         metrics_of(config, kind),
     )
+    _refuse_endless_warmup(experiment)
     if dataset.validation is not None:
         refuse_undefined_monitor(config, experiment.scorer(dataset.validation))
     _refuse_noise_under_a_minimizer(experiment)
@@ -148,6 +153,15 @@ def _refuse_noise_under_a_minimizer(experiment: Experiment) -> None:
     problems = [config.problem(f"model.{block}", f"{kind} {message}", remedy) for block, kind in noisy.items()]
     if problems:
         raise ConfigError(problems)
+
+
+def _refuse_endless_warmup(experiment: Experiment) -> None:
+    """A warm-up of more updates than the training has, which nobody knows before the rows are counted."""
+    epochs, steps, warmup = experiment.config.training.epochs, experiment.steps_per_epoch, experiment.schedule.warmup
+    if epochs and warmup(steps) > steps * epochs:
+        message = f"a warm-up of {warmup(steps)} steps is longer than the training, which has {steps * epochs}"
+        remedy = "shorten it, or raise training.epochs"
+        raise ConfigError([experiment.config.problem("schedule.warmup_steps", message, remedy)])
 
 
 def load_dataset(config: Config) -> Dataset:

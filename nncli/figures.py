@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from nncli.config.document import KeyPath
-from nncli.config.schema import Config
+from nncli.config.schema import Config, metric_of
 from nncli.data.preprocess import ClassEncoding, Preprocessing
 from nncli.engine import activations
 from nncli.errors import ConfigError, Problem
 from nncli.registry import nearest
 from nncli.scoring import Kind, Metric, Scorer, registry
-
-MONITOR = ("training", "early_stopping", "monitor")
 
 
 def kind_of(config: Config, preprocessing: Preprocessing, outputs: int) -> Kind:
@@ -38,10 +36,11 @@ def metrics_of(config: Config, kind: Kind, *, report: bool = False) -> tuple[Met
     shown = {m.name: m() for m in registry if kind.task in m.tasks and m.shown != "when asked"} if report else {}
     asked: dict[str, Metric] = quick if config.metrics == "auto" else {m.name: m.build() for m in config.metrics}
     places: dict[str, KeyPath] = {name: ("metrics", i) for i, name in enumerate(asked)}
-    early = config.training.early_stopping
-    if early is not None and early.metric is not None and early.metric not in asked:
-        asked = {**asked, early.metric: registry[early.metric]()}
-        places[early.metric] = MONITOR
+    for place, figure in config.monitors.items():
+        metric = metric_of(figure)
+        if metric is not None and metric not in asked:
+            asked = {**asked, metric: registry[metric]()}
+            places[metric] = place
     problems = [
         _problem(config, places[name], metric, kind) for name, metric in asked.items() if metric.objection(kind)
     ]
@@ -53,7 +52,7 @@ def metrics_of(config: Config, kind: Kind, *, report: bool = False) -> tuple[Met
 def _problem(config: Config, place: KeyPath, metric: Metric, kind: Kind) -> Problem:
     why, remedy = metric.objection(kind), ""
     if kind.task not in metric.tasks:
-        prefix = "validation_" if place == MONITOR else ""
+        prefix = "validation_" if place in config.monitors else ""
         fitting = [m.name for m in registry if not m().objection(kind)]
         guess = nearest(metric.name, fitting)
         there = ", ".join(prefix + name for name in fitting)
@@ -64,10 +63,12 @@ def _problem(config: Config, place: KeyPath, metric: Metric, kind: Kind) -> Prob
 
 
 def refuse_undefined_monitor(config: Config, scorer: Scorer) -> None:
-    """Refuse early stopping on a figure that the validation rows can never have."""
-    early = config.training.early_stopping
-    lacking = scorer.undefined()
-    if early is None or early.metric not in lacking:
-        return
-    message = f"{early.metric} is not defined on the validation rows: it needs {lacking[early.metric]}"
-    raise ConfigError([config.problem(MONITOR, message, "watch validation_loss, or take more validation rows")])
+    """Refuse to watch a figure that the validation rows can never have."""
+    lacking, remedy = scorer.undefined(), "watch validation_loss, or take more validation rows"
+    problems = [
+        config.problem(place, f"{metric} is not defined on the validation rows: it needs {lacking[metric]}", remedy)
+        for place, metric in ((place, metric_of(figure)) for place, figure in config.monitors.items())
+        if metric in lacking
+    ]
+    if problems:
+        raise ConfigError(problems)

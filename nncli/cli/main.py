@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from nncli.cli import evaluate, explain, gradcheck, train, validate
+from nncli.cli import evaluate, explain, gradcheck, lr_find, train, validate
 from nncli.errors import NncliError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("validate")(validate.validate)
 app.command("evaluate")(evaluate.evaluate)
 app.command("gradcheck")(gradcheck.gradcheck)
 app.command("explain")(explain.explain)
+app.command("lr-find")(lr_find.lr_find)
 
 
 def _version(wanted: bool) -> None:

@@ -16,7 +16,8 @@ def cross_check(config: Config) -> Iterator[Problem]:
     yield from _data(config)
     yield from _model(config)
     yield from _metrics(config)
-    yield from _early_stopping(config)
+    yield from _schedule(config)
+    yield from _monitors(config)
     yield from _minimizer(config)
 
 
@@ -76,22 +77,31 @@ def _metrics(config: Config) -> Iterator[Problem]:
         seen.add(metric.name)
 
 
-def _early_stopping(config: Config) -> Iterator[Problem]:
-    early, data = config.training.early_stopping, config.data
-    if early is None:
-        return
-    where = "training.early_stopping.monitor"
+def _schedule(config: Config) -> Iterator[Problem]:
+    schedule, optimizer, epochs = config.schedule.build(), config.optimizer, config.training.epochs
+    moves = schedule.moves != "never" or schedule.warmup_epochs or schedule.warmup_steps
+    if moves and "learning_rate" not in type(optimizer).model_fields:
+        message = f"{optimizer.name} has no learning rate that could move"
+        yield config.problem("schedule", message, "leave it out")
+    elif epochs:
+        for objection in schedule.objections(epochs):
+            where = f"schedule.{objection.setting}".rstrip(".")
+            yield config.problem(where, objection.message, objection.remedy)
+
+
+def _monitors(config: Config) -> Iterator[Problem]:
+    data = config.data
     figures = ("train_loss", "validation_loss", *(f"validation_{name}" for name in scoring.registry.names))
-    name = early.monitor.removeprefix("validation_")
-    meant = f"validation_{scoring.name_here(name) or name}"  # without the prefix, or by scikit-learn's name
-    if early.monitor not in figures and meant in figures:
-        yield config.problem(where, f"unknown figure {early.monitor!r}, did you mean {meant!r}?")
-    elif early.monitor not in figures:
-        yield config.problem(where, unknown("figure", early.monitor, figures))
-    elif early.monitor.startswith("validation") and not (data.validation_path or data.split.validation):
-        yield config.problem(
-            where, f"{early.monitor} needs validation rows", "set data.split.validation, or watch train_loss"
-        )
+    for where, monitor in config.monitors.items():
+        name = monitor.removeprefix("validation_")
+        meant = f"validation_{scoring.name_here(name) or name}"  # without the prefix, or by scikit-learn's name
+        if monitor not in figures and meant in figures:
+            yield config.problem(where, f"unknown figure {monitor!r}, did you mean {meant!r}?")
+        elif monitor not in figures:
+            yield config.problem(where, unknown("figure", monitor, figures))
+        elif monitor.startswith("validation") and not (data.validation_path or data.split.validation):
+            remedy = "set data.split.validation, or watch train_loss"
+            yield config.problem(where, f"{monitor} needs validation rows", remedy)
 
 
 def _minimizer(config: Config) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from nncli import scoring
 from nncli.config.document import Document, KeyPath, display
 from nncli.config.pieces import Piece, Strict, piece_field
 from nncli.data import sources
-from nncli.engine import activations, initializers, losses, norms, optimizers
+from nncli.engine import activations, initializers, losses, norms, optimizers, schedules
 from nncli.errors import Problem
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Metric: TypeAlias = Piece
     Norm: TypeAlias = Piece
     Optimizer: TypeAlias = Piece
+    Schedule: TypeAlias = Piece
     Source: TypeAlias = Piece
 else:
     Activation = piece_field(activations.registry, "identity")
@@ -30,6 +31,7 @@ else:
     Metric = piece_field(scoring.registry, "accuracy")
     Norm = piece_field(norms.registry, "layer")
     Optimizer = piece_field(optimizers.registry, "adam")
+    Schedule = piece_field(schedules.registry, "constant")
     Source = piece_field(sources.registry, "iris")
 
 Share = Annotated[float, Ge(0), Lt(1)]
@@ -104,6 +106,18 @@ class Regularization(Strict):
     l2: Annotated[float, Ge(0)] = Field(0.0, description="factor of half the squares")
 
 
+def metric_of(figure: str) -> str | None:
+    """The metric that a monitored figure is, on the validation rows; None for a loss."""
+    name = figure.removeprefix("validation_")
+    return None if name == figure or name == "loss" else name
+
+
+def higher_is_better(figure: str) -> bool:
+    """Which way a monitored figure gets better."""
+    metric = metric_of(figure)
+    return metric is not None and scoring.registry[metric].higher_is_better
+
+
 class EarlyStopping(Strict):
     """When to stop before the last epoch."""
 
@@ -116,17 +130,9 @@ class EarlyStopping(Strict):
     restore_best: bool = Field(True, description="whether the weights of the best epoch are the result")
 
     @property
-    def metric(self) -> str | None:
-        """The metric that is watched on the validation rows; None for a loss."""
-        name = self.monitor.removeprefix("validation_")
-        return None if name == self.monitor or name == "loss" else name
-
-    @property
     def higher_is_better(self) -> bool:
         """Which way the monitored figure gets better."""
-        if self.mode != "auto":
-            return self.mode == "max"
-        return self.metric is not None and scoring.registry[self.metric].higher_is_better
+        return higher_is_better(self.monitor) if self.mode == "auto" else self.mode == "max"
 
 
 class Average(Strict):
@@ -164,6 +170,7 @@ class Config(Strict):
     model: Model
     loss: Loss = Field("cross_entropy", description="what the training makes small", validate_default=True)
     optimizer: Optimizer = Field("adam", description="how the parameters move", validate_default=True)
+    schedule: Schedule = Field("constant", description="how the learning rate moves", validate_default=True)
     regularization: Regularization = Regularization()
     training: Training = Training()
     metrics: Literal["auto"] | list[Metric] = Field(
@@ -178,6 +185,15 @@ class Config(Strict):
         """The name of its runs."""
         stem = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in self._file.stem)
         return self.name or stem.lstrip(".-") or "run"
+
+    @property
+    def monitors(self) -> dict[KeyPath, str]:
+        """The figures that are watched from epoch to epoch, by the keys that name them."""
+        early, watched = self.training.early_stopping, self.schedule.build().watches
+        return {
+            **({} if early is None else {("training", "early_stopping", "monitor"): early.monitor}),
+            **({} if watched is None else {("schedule", "monitor"): watched}),
+        }
 
     def data_path(self, key: Literal["path", "validation_path", "test_path"]) -> Path | None:
         """The file that ``data.key`` names: relative to the config, or, from the command line, to where we are."""

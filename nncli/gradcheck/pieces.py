@@ -152,9 +152,8 @@ def variants(record: Any) -> Iterator[Any]:
     """``record`` with its defaults; with each number that has a meaning of its own halved; with each switch turned.
 
     A number that is 0 or not there by default turns something off: it is set to one half, or one quarter. Where there
-    may be several in place of one, it is joined by its half.
-    What an optimizer can turn on is turned on in all combinations. The learning rate is not its own to use: updates
-    are told it.
+    may be several in place of one, it is joined by its half. What an optimizer can turn on is turned on in all
+    combinations; the learning rate is not its own to use: updates are told it.
     """
     yield record
     settings, make = fields(record), type(record)

@@ -1,8 +1,12 @@
-"""What becomes of a gradient: accumulated, clipped, the optimizer's update, and the average of the parameters."""
+"""What becomes of a gradient: accumulated, clipped, the update and its learning rate, the average of the parameters."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 from nncli.builder import Experiment
+from nncli.config.schema import higher_is_better
 from nncli.engine.buffers import Array, Buffers
 from nncli.engine.network import Bound
 from nncli.engine.optimizers import Optimizer
@@ -13,7 +17,7 @@ class Descent:
     """The way of the parameters down.
 
     Args:
-        experiment: Whose optimizer it is.
+        experiment: Whose optimizer and schedule they are.
         theta: The parameters (size,), which every update moves.
         gradient: Where the gradient is found (size,).
         mean: Their average (size,), which follows them if the config asks for one.
@@ -21,15 +25,19 @@ class Descent:
 
     Attributes:
         steps: Updates so far.
+        rate: The learning rate of the last of them.
         state: The optimizer's vectors (size,) by name.
+        memory: The schedule's numbers by name.
     """
 
     def __init__(self, experiment: Experiment, theta: Array, gradient: Array, mean: Array, buffers: Buffers) -> None:
-        optimizer, config = experiment.optimizer, experiment.config.training
+        optimizer, schedule, config = experiment.optimizer, experiment.schedule, experiment.config.training
         assert isinstance(optimizer, Optimizer)
         self.steps = 0
-        self.rate = optimizer.learning_rate
-        """The learning rate of the next update."""
+        self.rate = math.nan
+        self.memory = dict(schedule.memory)
+        self._schedule, self._warmup = schedule, schedule.warmup(experiment.steps_per_epoch)
+        self._rate = schedule.bind(optimizer.learning_rate, experiment.steps_per_epoch, config.epochs, self.memory)
         self.state = optimizer.start(theta, buffers)
         self._update = optimizer.bind(theta, gradient, self.state, buffers)
         self._group = config.accumulate
@@ -61,6 +69,13 @@ class Descent:
         self.steps += 1
         if self._clip is not None:
             self._clip()
+        self.rate = self._rate(self.steps)
         self._update(self.steps, self.rate)
         if self._average is not None:
             self._average(self.steps)
+
+    def end_epoch(self, figures: Mapping[str, float | None]) -> None:
+        """Tell the schedule the figures of an epoch, if it wants to know one, and has begun."""
+        watched = self._schedule.watches
+        if watched is not None and self.steps > self._warmup:
+            self._schedule.remember(self.memory, figures[watched], higher_is_better(watched))

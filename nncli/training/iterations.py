@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 
 import numpy as np
 
@@ -60,6 +60,9 @@ class Iterations:
     def penalty(self) -> float:
         """The penalties on the parameters."""
         return self._reached[1]
+
+    def end_epoch(self, figures: Mapping[str, float | None]) -> None:
+        """Nothing of it heeds the figures."""
 
     def close(self) -> None:
         """End the minimizer, wherever it is."""

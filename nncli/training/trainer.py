@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 
 import numpy as np
@@ -88,12 +88,14 @@ class Trainer:
                 break
             for vector, good in zip(self._moving, self._good, strict=True):
                 np.copyto(good, vector)
-            best = monitor.is_best(epoch, {"train_loss": train_loss, **validation})
+            figures = {"train_loss": train_loss, **validation}
+            best = monitor.is_best(epoch, figures)
             if best:
                 np.copyto(self.best_theta, self.last_theta)
             penalty = course.penalty if experiment.network.penalties() else None
             seconds = time.perf_counter() - began
             yield EpochEnded(epoch, course.steps, seconds, course.rate, train_loss, penalty, validation, best)
+            course.end_epoch(figures)
             if course.finished:
                 break
             if monitor.gives_up:
@@ -153,6 +155,9 @@ class _Passes:
 
     def close(self) -> None:
         pass
+
+    def end_epoch(self, figures: Mapping[str, float | None]) -> None:
+        self._descent.end_epoch(figures)
 
     def epoch(self, epoch: int, stop: Callable[[], bool]) -> Generator[Event, None, tuple[float | None, str]]:
         return _epoch(epoch, self._batches, self._descent, stop)
