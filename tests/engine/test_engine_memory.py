@@ -23,7 +23,7 @@ from nncli.engine.summary import blocks_of
 from nncli.gradcheck.pieces import _samples, variants
 
 SAMPLES = {f"{sample.kind} {sample.piece}": sample.network for sample in _samples()}
-OPTIMIZERS = [optimizer for record in optimizers.registry for optimizer in variants(record())]
+OPTIMIZERS = [optimizer for record in optimizers.update_rules() for optimizer in variants(record())]
 OBJECTS = 100_000
 """Bytes of the functions and the array objects of a binding, without the content of any array."""
 
@@ -59,7 +59,7 @@ def test_stand_ins_count_what_an_optimizer_really_allocates(optimizer: Optimizer
 
     def bind(buffers: Buffers) -> object:
         theta, g = (np.zeros(size, np.float32) for _ in range(2))
-        state = {name: buffers.keep(theta.shape) for name in optimizer.slots}
+        state = optimizer.start(theta, buffers)
         return theta, g, optimizer.bind(theta, g, state, buffers)
 
     counted = StandIns(np.float32)
