@@ -5,8 +5,8 @@ The weights of all rows of a set are brought to a mean of 1 beforehand (``to_mea
 weighted mean Σ w_i·L_i / Σ w_i, and no learning rate has to be chosen anew. A batch is divided by its rows, not by its
 own weights: how much a row moves the parameters does not depend on who else is in its batch, and the batches' gradients
 add up to that of the set. Keras does the same, but takes the weights as they are given. PyTorch's CrossEntropyLoss
-(``weight``) and scikit-learn's MLPs divide each batch by the weights in it. Over a whole set, scikit-learn's ``log_loss``
-is the C of here.
+(``weight``) and scikit-learn's MLPs divide each batch by the weights in it. Over a whole set, scikit-learn's
+``log_loss`` is the C of here.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class Point:
         return replace(self, noise=tuple(bound.wires.noise for bound in batch.stages))
 
     def freeze(self, batch: Bound) -> None:
-        """Give a binding of the network what belongs to this point: weights, noise, what joins add from in front of it."""
+        """Give a binding of the network what belongs to this point: weights, noise, what joins add from before it."""
         if self.weights is not None:
             assert batch.weights is not None
             batch.weights[...] = self.weights
