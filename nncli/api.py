@@ -147,7 +147,7 @@ def _save(run: Run, trainer: Trainer, ended: Ended) -> dict[str, Any]:
     def final(rows: Rows | None, part: Part | None, split: str) -> dict[str, float | None]:
         if rows is None or part is None:
             return {}
-        inference = Inference(experiment.network, theta, len(rows.inputs))
+        inference = Inference(experiment.network, theta, len(rows.inputs), weighted=rows.weights is not None)
         figures = measure(inference, rows, experiment.scorer(part), split)
         return {name: None if value is None else finite_or_none(value) for name, value in figures.items()}
 
@@ -156,7 +156,9 @@ def _save(run: Run, trainer: Trainer, ended: Ended) -> dict[str, Any]:
     return {
         "status": ended.status,
         **({"problem": ended.problem} if ended.problem else {}),
+        **experiment.config.training.debugging,
         "task": dataset.task,
+        **({"class_weight": experiment.weighing.by_class} if experiment.weighing.by_class else {}),
         "epochs": ended.epoch,
         "steps": ended.step,
         "training_seconds": round(ended.seconds, 6),

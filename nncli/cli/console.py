@@ -80,6 +80,11 @@ class Training:
         test = 0 if experiment.test is None else len(experiment.test.inputs)
         rows = f"{len(experiment.train.inputs)} rows to train on, {validation} to validate, {test} to test"
         self.say(f"{dataset.task}: {widths}, {network.layout.size:,} parameters; {rows}")
+        for key, batches in experiment.config.training.debugging.items():
+            also = "validated on the same rows" if key == "overfit_batches" else "for one epoch"
+            self.say(
+                f"training.{key}: a debugging run, trained on {'1 batch' if batches == 1 else f'{batches} batches'}, {also}"
+            )
         self._epochs = experiment.config.training.epochs
         self._progress.start()
         self._task = self._progress.add_task("", total=self._epochs, metrics="")
@@ -110,6 +115,9 @@ def print_summary(run: Run) -> None:
     width = max([22, *map(len, summary["metrics"])])
     for name, value in summary["metrics"].items():
         console.print(f"{name.replace('_', ' ', 1):<{width}} {figure(name, value)}")
+    for key in ("overfit_batches", "fast_dev_run"):
+        if key in summary:
+            console.print(f"a debugging run (training.{key}), no result to rely on")
     console.print(f"run: {escape(str(run.path))}")
 
 

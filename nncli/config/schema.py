@@ -156,6 +156,12 @@ class Training(Strict):
         "auto", description="BLAS threads; auto: one, unless the matrices are large"
     )
 
+    @property
+    def debugging(self) -> dict[str, int]:
+        """Which of the two debugging runs it is, if one: its key, and of how many batches."""
+        said = {"overfit_batches": self.overfit_batches or 0, "fast_dev_run": int(self.fast_dev_run)}
+        return {key: batches for key, batches in said.items() if batches}
+
 
 class Config(Strict):
     """The content of a YAML file, every default filled in."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -51,7 +51,7 @@ class Part:
 
     def take(self, rows: Indices) -> Part:
         """Some of the rows (m,), in this order."""
-        return Part(self.inputs[rows], self.targets[rows], self.rows[rows], self.table)
+        return replace(self, inputs=self.inputs[rows], targets=self.targets[rows], rows=self.rows[rows])
 
     @property
     def weights(self) -> Array | None:

@@ -50,7 +50,7 @@ def memory_of(experiment: Experiment) -> Memory:
     for rows in (experiment.validation, experiment.test):
         if rows is not None:
             final = StandIns(experiment.precision)
-            Inference(experiment.network, trainer.theta, len(rows.inputs), final)
+            Inference(experiment.network, trainer.theta, len(rows.inputs), final, weighted=rows.weights is not None)
             at_the_end.append(final.total)
     return Memory(_data(experiment), {**parts, "at the end": max(at_the_end)})
 
@@ -87,9 +87,13 @@ def _data(experiment: Experiment) -> int:
         for part in (dataset.train, dataset.validation, dataset.test):
             if part is not None:
                 yield from (part.inputs, part.targets, part.rows, part.table.features, part.table.target)
+                if part.table.weights is not None:
+                    yield part.table.weights
         for rows in (experiment.train, experiment.validation, experiment.test):
             if rows is not None:
                 yield from (rows.inputs, rows.targets)
+                if rows.weights is not None:
+                    yield rows.weights
 
     return sum({id(array): array.nbytes for array in arrays()}.values())
 
