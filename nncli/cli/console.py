@@ -82,12 +82,15 @@ class Training:
         self.say(f"{dataset.task}: {widths}, {network.layout.size:,} parameters; {rows}")
         for key, batches in experiment.config.training.debugging.items():
             also = "validated on the same rows" if key == "overfit_batches" else "for one epoch"
-            self.say(
-                f"training.{key}: a debugging run, trained on {'1 batch' if batches == 1 else f'{batches} batches'}, {also}"
-            )
+            how_many = "1 batch" if batches == 1 else f"{batches} batches"
+            self.say(f"training.{key}: a debugging run, trained on {how_many}, {also}")
         self._epochs = experiment.config.training.epochs
         self._progress.start()
         self._task = self._progress.add_task("", total=self._epochs, metrics="")
+
+    def warned(self, text: str) -> None:
+        """Say what is out of the ordinary."""
+        self.say(f"warning: {text}")
 
     def observe(self, event: Event) -> None:
         """Draw what an event says."""
