@@ -99,7 +99,7 @@ def pairs() -> Iterator[Pair]:
 
 
 def check_pieces(seed: int = 0) -> Iterator[PieceCheck]:
-    """Check every activation, every loss behind every activation that it accepts, layer, penalty and optimizer.
+    """Check every activation, loss (behind every activation that it accepts, once weighted), layer, penalty, optimizer.
 
     Each stands in a network of its own with layers before and behind it, and is looked at on six rows, on one, and on
     six that are large, where activations are saturated or beyond their last kink.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nncli.config.document import parse_document, parse_scalar
 from nncli.config.loader import load_config
-from nncli.config.schema import Config
+from nncli.config.schema import Config, Training
 from nncli.engine import activations, initializers, losses, optimizers
 from nncli.errors import ConfigError
 
@@ -265,7 +265,7 @@ def test_the_resolved_config_is_complete_and_loads_to_itself_from_anywhere(tmp_p
     twice = load(tmp_path / "sub", yaml.safe_dump(once)).resolved()
     assert once == twice
     assert once["data"]["path"] == str(tmp_path / "t.csv")
-    assert set(once["training"]) == {"epochs", "batch_size", "precision", "early_stopping", "threads"}
+    assert set(once["training"]) == {*Training.model_fields}
 
 
 def test_a_path_in_the_file_is_relative_to_it_and_one_on_the_command_line_to_where_we_are(
