@@ -83,7 +83,7 @@ def _load(path: Path, names: tuple[str, ...], optional: tuple[str | None, ...]) 
                 Problem(
                     missing("array", name, archive.files),
                     path.name,
-                    "`data.target`, `data.features` and `data.weight` name arrays",
+                    "`data.target` and `data.features` (and `data.weight`) name arrays",
                 )
                 for name in dict.fromkeys(names)
                 if name not in archive.files and name not in optional
