@@ -26,8 +26,8 @@ class Memory:
         data: The tables as read, and the rows of each part as the engine takes them.
         parts: What for -> bytes: ``parameters`` (with their gradient, and copies of the best and of the last good
             ones), ``optimizer``, ``batch`` and ``last batch`` (every signal and its gradient), ``validation``, and
-            ``at the end`` (to measure the result, or to write the weights, whichever takes more; or the first loss, before
-            the training, if that does).
+            ``at the end`` (to measure the result, or to write the weights, whichever takes more; or the first loss,
+            before the training, if that does).
     """
 
     data: int

@@ -78,7 +78,7 @@ def test_the_loss_that_is_reported_is_the_weighted_mean_of_scikit_learn() -> Non
         assert loss == pytest.approx(log_loss(part.targets, predictions, sample_weight=w, labels=[0, 1, 2]), rel=1e-9)
         assert evaluate(run, split=split).loss == pytest.approx(loss, rel=1e-12)
         # metrics count every row the same
-        assert evaluate(run, split=split).accuracy == (predictions.argmax(axis=1) == part.targets).mean()
+        assert evaluate(run, split=split).metrics["accuracy"] == (predictions.argmax(axis=1) == part.targets).mean()
     assert summary["metrics"]["validation_loss"] == pytest.approx(evaluate(run, split="validation").loss)
     assert summary["class_weight"] == experiment.weighing.by_class
     assert experiment.train.weights.mean() == pytest.approx(1)
