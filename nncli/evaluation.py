@@ -62,8 +62,6 @@ class Evaluation:
     loss: float | None
     metrics: dict[str, float | None]
     """By name; None where one is not defined on these rows."""
-    loss_weights: str | None = None
-    """What the rows count in the loss, in words, where not all count the same."""
     classes: tuple[ClassReport, ...] | None = None
     labels: tuple[ClassReport, ...] | None = None
     averages: tuple[ClassReport, ...] | None = None
@@ -71,6 +69,8 @@ class Evaluation:
     confusion: tuple[tuple[int, ...], ...] | None = None
     """[true][predicted], in the order of ``classes``."""
     targets: tuple[TargetReport, ...] | None = None
+    loss_weights: str | None = None
+    """What the rows count in the loss, in words, where not all count the same."""
 
     def to_json(self) -> dict[str, Any]:
         """All that the task has."""

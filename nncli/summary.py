@@ -94,7 +94,7 @@ def summarize(config: Config) -> Summary:
         blocks=blocks_of(experiment.network, size, experiment.precision, weighted=experiment.train.weights is not None),
         rows={name: 0 if rows is None else len(rows.inputs) for name, rows in splits.items()},
         batch_size=size,
-        epochs=config.training.epochs,
+        epochs=experiment.config.training.epochs,
         steps_per_epoch=math.ceil(len(experiment.train.inputs) / size),
         memory=memory,
     )
