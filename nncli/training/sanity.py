@@ -70,8 +70,11 @@ def _some(rows: Rows) -> Rows:
 
 
 def warning(experiment: Experiment, first: FirstLoss) -> str | None:
-    """What is to be said of a first loss that is far from what it should be, and what to do."""
-    if not first.far:
+    """What is to be said of a first loss that is far from what it should be, and what to do.
+
+    Of a loss in the target's own units nothing is known: counts may be far from where any network begins.
+    """
+    if not first.far or experiment.network.loss.natural_units:
         return None
     k = len(getattr(experiment.dataset.preprocessing.target, "classes", ()))
     is_log = k > 1 and math.isclose(first.expected, math.log(k), rel_tol=1e-5)

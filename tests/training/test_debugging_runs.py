@@ -141,6 +141,12 @@ def test_a_start_far_from_undecided_is_said_with_the_figures_and_what_to_do(
     assert text.endswith(remedy)
 
 
+def test_counts_may_be_far_from_where_a_network_begins() -> None:
+    counts = ("loss=poisson", "model.layers.1.activation=exponential", "data.preprocess.target=none")
+    for seed in range(10):
+        assert first("diabetes", *counts, f"seed={seed}")[2] is None
+
+
 def test_the_first_loss_is_in_the_summary_and_the_warning_comes_before_the_first_epoch() -> None:
     said: list[str] = []
     raw = config("wine", "data.preprocess.numeric=none", "training.epochs=1")
