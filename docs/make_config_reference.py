@@ -138,6 +138,8 @@ def _type(node: dict[str, Any], defs: dict[str, Any]) -> str:
     if node["type"] == "array":
         least = f" (at least {node['minItems']})" if "minItems" in node else ""
         return f"list of {'mappings' if '$ref' in node['items'] else _type(node['items'], defs)}{least}"
+    if node["type"] == "object":
+        return f"mapping of names to {_type(node['additionalProperties'], defs)}"
     if node["type"] == "string" and "pattern" in node:
         return f"text like `{_cell(node['pattern'])}`"
     words = {"integer": "integer", "number": "number", "boolean": "true or false", "null": "null", "string": "text"}

@@ -26,6 +26,7 @@ from nncli.scoring.scorer import finite_or_none
 from nncli.training.events import Ended, EpochEnded, Event
 from nncli.training.interrupt import stop_on_signal
 from nncli.training.memory import refuse_too_large
+from nncli.training.sanity import FirstLoss, first_loss, warning
 from nncli.training.trainer import Trainer, measure
 
 
@@ -45,6 +46,7 @@ def train(
     gradcheck: bool = False,
     checked: Callable[[Proof], None] = lambda proof: None,
     began: Callable[[Experiment, Run], None] = lambda experiment, run: None,
+    warned: Callable[[str], None] = lambda text: None,
     observe: Callable[[Event], None] = lambda event: None,
 ) -> Run:
     """Train the network of ``config`` and return its run.
@@ -56,6 +58,7 @@ def train(
             they are wrong.
         checked: Called with what that found.
         began: Called once, before the first epoch.
+        warned: Called with what is out of the ordinary before the first epoch.
         observe: Called with every event of the training.
 
     Raises:
@@ -82,6 +85,9 @@ def train(
         began(experiment, run)
         with _failure_recorded(run, MemoryError):
             trainer = Trainer(experiment)
+            start = first_loss(experiment, trainer.theta)
+            if text := warning(experiment, start):
+                warned(text)
             first = trainer.run(lambda: bool(signal()))
             events = chain([next(first)], first)  # all arrays are made before the first event
         for event in events:
@@ -89,7 +95,7 @@ def train(
                 if isinstance(event, EpochEnded):
                     run.append_metrics(event.row())
                 if isinstance(event, Ended):
-                    run.write_json("summary.json", _save(run, trainer, event))
+                    run.write_json("summary.json", _save(run, trainer, start, event))
                 observe(event)
             if isinstance(event, Ended) and event.status == "diverged":
                 when = f"the end of epoch {event.epoch - 1}" if event.epoch > 1 else "the start"
@@ -136,7 +142,7 @@ def _check_first(experiment: Experiment, run: Run, signal: Callable[[], int]) ->
     return proof
 
 
-def _save(run: Run, trainer: Trainer, ended: Ended) -> dict[str, Any]:
+def _save(run: Run, trainer: Trainer, start: FirstLoss, ended: Ended) -> dict[str, Any]:
     """Write both sets of weights; return the summary."""
     experiment = trainer.experiment
     views = experiment.network.layout.views
@@ -151,7 +157,7 @@ def _save(run: Run, trainer: Trainer, ended: Ended) -> dict[str, Any]:
     def final(rows: Rows | None, part: Part | None, split: str) -> dict[str, float | None]:
         if rows is None or part is None:
             return {}
-        inference = Inference(experiment.network, theta, len(rows.inputs))
+        inference = Inference(experiment.network, theta, len(rows.inputs), weighted=rows.weights is not None)
         figures = measure(inference, rows, experiment.scorer(part), split)
         return {name: None if value is None else finite_or_none(value) for name, value in figures.items()}
 
@@ -160,7 +166,9 @@ def _save(run: Run, trainer: Trainer, ended: Ended) -> dict[str, Any]:
     return {
         "status": ended.status,
         **({"problem": ended.problem} if ended.problem else {}),
+        **experiment.config.training.debugging,
         "task": dataset.task,
+        **({"class_weight": experiment.weighing.by_class} if experiment.weighing.by_class else {}),
         "epochs": ended.epoch,
         "steps": ended.step,
         **({"convergence": asdict(ended.convergence)} if ended.convergence else {}),
@@ -174,6 +182,8 @@ def _save(run: Run, trainer: Trainer, ended: Ended) -> dict[str, Any]:
                 ("test", experiment.test),
             )
         },
+        "initial_loss": start.value if np.isfinite(start.value) else None,
+        "initial_loss_expected": start.expected if np.isfinite(start.expected) else None,
         "best_epoch": ended.best_epoch,
         "weights": weights,
         "metrics": {

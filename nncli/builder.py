@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ from nncli.engine.schedules import Schedule
 from nncli.errors import ConfigError, DataError, Problem
 from nncli.figures import kind_of, metrics_of, refuse_undefined_monitor
 from nncli.scoring import Kind, Metric, Scorer
+from nncli.weighing import Weighing
 
 BATCH = 32
 """Rows in a batch if nothing is said."""
@@ -42,10 +43,11 @@ WORTH_TWO_THREADS = 50_000_000
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows as the engine takes them: ``inputs`` (n, d + 1), and ``targets`` as the loss wants them."""
+    """Rows as the engine takes them: ``inputs`` (n, d + 1), ``targets`` as the loss wants them, ``weights`` if any."""
 
     inputs: Array
     targets: Array
+    weights: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Experiment:
         train: The training rows; ``validation`` and ``test`` likewise, None where there are none.
         kind: What is predicted.
         metrics: What is measured after each epoch.
+        weighing: What each row counts in the loss.
     """
 
     config: Config
@@ -73,6 +76,7 @@ class Experiment:
     test: Rows | None
     kind: Kind
     metrics: tuple[Metric, ...]
+    weighing: Weighing
 
     @property
     def precision(self) -> DTypeLike:
@@ -114,13 +118,17 @@ def build(config: Config) -> Experiment:
         DataError: The data cannot be used.
         ConfigError: The config does not fit the data.
     """
+    if config.training.fast_dev_run:
+        config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": 1})})
     dataset = load_dataset(config)
     network = build_network(config, dataset.preprocessing)
+    weighing = Weighing.fit(config, dataset)
+    dataset = debugging_rows(config, dataset)
 
     def rows(part: Part | None) -> Rows | None:
-        return None if part is None else engine_rows(part, network)
+        return None if part is None else engine_rows(part, network, weighing)
 
-    train = engine_rows(dataset.train, network)
+    train = engine_rows(dataset.train, network, weighing)
     _refuse_unreachable_targets(config, dataset)
     kind = kind_of(config, dataset.preprocessing, network.outputs)
     experiment = Experiment(
@@ -134,6 +142,7 @@ def build(config: Config) -> Experiment:
         rows(dataset.test),
         kind,
         metrics_of(config, kind),
+        weighing,
     )
     _refuse_endless_warmup(experiment)
     if dataset.validation is not None:
@@ -188,9 +197,29 @@ def load_dataset(config: Config) -> Dataset:
     )
 
 
-def read_file(config: Config, path: Path) -> Table:
-    """Read ``path`` with the columns that ``config`` names; of a folder of IDX files, the training images."""
+def debugging_rows(config: Config, dataset: Dataset) -> Dataset:
+    """``dataset``; in a debugging run, with the rows of the first batches alone to train on.
+
+    They are those that the first epoch would begin with. A run that is to overfit them validates on them, too.
+    """
+    for key, batches in config.training.debugging.items():
+        n, size = len(dataset.train), config.training.batch_size
+        rows = n if size == "full" else min(n, batches * size)
+        first = dataset.train.take(stream(config.seed, Purpose.ORDER, 1).permutation(n)[:rows])
+        validation = first if key == "overfit_batches" else dataset.validation
+        dataset = replace(dataset, train=first, validation=validation)
+    return dataset
+
+
+def read_file(config: Config, path: Path, *, weight_needed: bool = True) -> Table:
+    """Read ``path`` with the columns that ``config`` names; of a folder of IDX files, the training images.
+
+    Unless ``weight_needed``, the column of weights may be missing.
+    """
     data = config.data
+    if path.is_dir() and data.weight is not None and weight_needed:
+        problem = config.problem("data.weight", f"{path.name} is a folder of IDX files, which has no columns")
+        raise ConfigError([problem])
     if path.is_dir():
         return read_idx_folder(path)[0]
     if data.source is not None:
@@ -198,7 +227,12 @@ def read_file(config: Config, path: Path) -> Table:
     else:
         target = (data.target,) if isinstance(data.target, str) else tuple(data.target or ())
     return read_table(
-        path, target=target, features=None if data.features is None else tuple(data.features), drop=tuple(data.drop)
+        path,
+        target=target,
+        features=None if data.features is None else tuple(data.features),
+        drop=tuple(data.drop),
+        weight=data.weight,
+        weight_needed=weight_needed,
     )
 
 
@@ -211,7 +245,7 @@ def _tables(config: Config) -> tuple[Table, Table | None, Table | None]:
     assert path is not None  # cross_check: one of source and path is given
     own = {key: config.data_path(key) for key in ("validation_path", "test_path")}
     validation, test = (None if file is None else read_file(config, file) for file in own.values())
-    if path.is_dir():
+    if path.is_dir() and data.weight is None:
         images, test_images = read_idx_folder(path)
         return images, validation, test if test is not None else test_images
     return read_file(config, path), validation, test
@@ -336,8 +370,8 @@ def _one_of(names: list[str]) -> str:
     return f"use {' or '.join(filter(None, [', '.join(names[:-1]), names[-1]]))}" if names else ""
 
 
-def engine_rows(part: Part, network: Network) -> Rows:
-    """``part`` with its targets in the form that the network's loss takes.
+def engine_rows(part: Part, network: Network, weighing: Weighing) -> Rows:
+    """``part`` with its targets in the form that the network's loss takes, and what its rows count in it.
 
     Raises:
         DataError: Targets that it does not take; the first few rows are named.
@@ -351,7 +385,7 @@ def engine_rows(part: Part, network: Network) -> Rows:
             targets[:, 0] = codes
         else:
             targets[np.arange(len(codes)), codes] = 1
-    return Rows(part.inputs, targets)
+    return Rows(part.inputs, targets, weighing.weights(part))
 
 
 def _refuse_misfits(part: Part, loss: Loss) -> None:

@@ -115,8 +115,12 @@ def _first_steps(experiment: Experiment) -> tuple[Trainer, Ended]:
 
 def _points(network: Network, theta: Array, rows: Rows, draw: Generator) -> Iterator[Point]:
     """Batches of several rows, and of one."""
-    chosen = draw.permutation(len(rows.inputs))[:ROWS]
+    order = draw.permutation(len(rows.inputs))
+    if rows.weights is not None:  # rows that count come first: those of weight 0 have no gradient to prove
+        order = np.concatenate([order[rows.weights[order] > 0], order[rows.weights[order] == 0]])
+    chosen = order[:ROWS]
     for some in [chosen, chosen[:1]] if len(chosen) > 1 else [chosen]:
         targets = rows.targets[some]
         targets = targets.astype(np.float64) if targets.dtype.kind == "f" else targets
-        yield Point(network, theta, rows.inputs[some].astype(np.float64), targets)
+        weights = None if rows.weights is None else rows.weights[some].astype(np.float64)
+        yield Point(network, theta, rows.inputs[some].astype(np.float64), targets, weights=weights)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nncli.builder import Rows, build_network, engine_rows, load_dataset, read_file
+from nncli.builder import Rows, build_network, debugging_rows, engine_rows, load_dataset, read_file
 from nncli.config.loader import load_config
 from nncli.config.schema import Config
 from nncli.data.dataset import Part, prepare
@@ -24,6 +24,7 @@ from nncli.run import Run, digest_of
 from nncli.scoring import Scored, Scorer
 from nncli.scoring.numbers import R2, Mae, Rmse
 from nncli.scoring.scorer import finite_or_none
+from nncli.weighing import Weighing
 
 Split = Literal["train", "validation", "test"]
 
@@ -68,6 +69,8 @@ class Evaluation:
     confusion: tuple[tuple[int, ...], ...] | None = None
     """[true][predicted], in the order of ``classes``."""
     targets: tuple[TargetReport, ...] | None = None
+    loss_weights: str | None = None
+    """What the rows count in the loss, in words, where not all count the same."""
 
     def to_json(self) -> dict[str, Any]:
         """All that the task has."""
@@ -84,12 +87,13 @@ class Trained:
     preprocessing: Preprocessing
     theta: Array
     weights: str
+    weighing: Weighing
 
     def predict(self, rows: Rows) -> tuple[Array, float]:
         """Predictions (n, k) and the mean loss."""
-        inference = Inference(self.network, self.theta, len(rows.inputs))
+        inference = Inference(self.network, self.theta, len(rows.inputs), weighted=rows.weights is not None)
         with np.errstate(all="ignore"):
-            loss = inference.run(rows.inputs, rows.targets)
+            loss = inference.run(rows.inputs, rows.targets, rows.weights)
         assert loss is not None
         return inference.predictions, loss
 
@@ -117,7 +121,21 @@ def load_run(run: Run) -> Trained:
         raise RunError("its weights are of another network than its config", where=str(run.path), remedy="train again")
     for name, view in views.items():
         view[...] = tensors[name]
-    return Trained(run, config, network, preprocessing, theta, weights)
+    weighing = Weighing(_class_weights(run, summary, config, preprocessing), config.data.weight)
+    return Trained(run, config, network, preprocessing, theta, weights, weighing)
+
+
+def _class_weights(
+    run: Run, summary: dict[str, Any], config: Config, preprocessing: Preprocessing
+) -> dict[str, float] | None:
+    """What the classes counted in the training: ``balanced`` was worked out on its rows."""
+    if config.class_weight is None or not isinstance(preprocessing.target, ClassEncoding):
+        return None
+    found = summary.get("class_weight")
+    names = [str(name) for name in preprocessing.target.classes]
+    if not isinstance(found, dict) or [*found] != names or not all(isinstance(w, int | float) for w in found.values()):
+        raise RunError("summary.json does not say what each class counts", where=str(run.path), remedy="train again")
+    return {name: float(found[name]) for name in names}
 
 
 def evaluate(run: Run, *, split: Split = "test", data: Path | None = None) -> Evaluation:
@@ -129,7 +147,7 @@ def evaluate(run: Run, *, split: Split = "test", data: Path | None = None) -> Ev
     """
     trained = load_run(run)
     part = _split(trained, split) if data is None else _file(trained, data)
-    rows = engine_rows(part, trained.network)
+    rows = engine_rows(part, trained.network, trained.weighing)
     predictions, loss = trained.predict(rows)
     kind = kind_of(trained.config, trained.preprocessing, trained.network.outputs)
     scorer = Scorer(
@@ -145,8 +163,17 @@ def evaluate(run: Run, *, split: Split = "test", data: Path | None = None) -> Ev
         rows=len(rows.inputs),
         loss=finite_or_none(loss),
         metrics=scorer.measure(predictions),
+        loss_weights=_loss_weights(trained, part),
         **report,
     )
+
+
+def _loss_weights(trained: Trained, part: Part) -> str | None:
+    column, sources = trained.weighing.column, trained.weighing.sources(part)
+    said = [f"weighted by {' and '.join(sources)}"] if sources else []
+    if column is not None and part.weights is None:
+        said.append(f"{part.table.origin} has no column {column!r} of weights: each row counts 1")
+    return "; ".join(said) or None
 
 
 def _split(trained: Trained, split: Split) -> Part:
@@ -158,7 +185,7 @@ def _split(trained: Trained, split: Split) -> Part:
             where=str(trained.run.path),
             remedy="evaluate on a file: --data FILE",
         )
-    part: Part | None = getattr(dataset, split)
+    part: Part | None = getattr(debugging_rows(trained.config, dataset), split)
     if part is None:
         raise RunError(
             f"has no {split} rows",
@@ -169,7 +196,7 @@ def _split(trained: Trained, split: Split) -> Part:
 
 
 def _file(trained: Trained, data: Path) -> Part:
-    table = read_file(trained.config, data)
+    table = read_file(trained.config, data, weight_needed=False)
     return prepare(table, trained.preprocessing, np.dtype(trained.config.training.precision))
 
 

@@ -127,7 +127,8 @@ def _explanation(experiment: Experiment, source: str, weights: str, theta: Array
     some = slice(rows.start - 1, rows.stop - 1)
     part, preprocessing = experiment.dataset.train, experiment.dataset.preprocessing
     targets = experiment.train.targets[some]
-    found = walk(experiment.network, theta.astype(np.float64), experiment.train.inputs[some], targets)
+    w = None if experiment.train.weights is None else experiment.train.weights[some]
+    found = walk(experiment.network, theta.astype(np.float64), experiment.train.inputs[some], targets, w)
     encoding, table, places = preprocessing.target, part.table, part.rows[some]
     threshold, told = experiment.network.loss.threshold, dict[str, Array]()
     if isinstance(encoding, ClassEncoding):

@@ -93,11 +93,11 @@ def summarize(config: Config) -> Summary:
         resolved=config.resolved(),
         task=experiment.dataset.task,
         inputs=experiment.network.inputs,
-        blocks=blocks_of(experiment.network, size, experiment.precision),
+        blocks=blocks_of(experiment.network, size, experiment.precision, weighted=experiment.train.weights is not None),
         rows={name: 0 if rows is None else len(rows.inputs) for name, rows in splits.items()},
         batch_size=size,
         accumulate=config.training.accumulate,
-        epochs=config.training.epochs,
+        epochs=experiment.config.training.epochs,
         steps_per_epoch=experiment.steps_per_epoch,
         memory=memory,
     )

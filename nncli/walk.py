@@ -100,8 +100,9 @@ class Walk:
         predictions: (n, k).
         loss_name: The loss, or what it became together with the activation in front of it.
         loss_of: The symbol that the loss reads, Z2 or A2.
-        losses: L (n,), the loss of each row.
-        loss: C, the mean of L.
+        losses: L (n,), the loss of each row; w·L where rows have weights.
+        weights: w (n,), what each row counts; None where all count the same.
+        loss: C, the mean of these.
         penalty: R, or None when the network has none.
         input_gradient: The gradient of the loss by X.
     """
@@ -113,6 +114,7 @@ class Walk:
     loss_name: str
     loss_of: str
     losses: Quantity
+    weights: Array | None
     loss: float
     penalty: float | None
     input_gradient: Quantity
@@ -121,15 +123,16 @@ class Walk:
         """Everything."""
         penalty = None if self.penalty is None else {"formula": f"R = {Penalty.formula}", "R": plain(self.penalty)}
         about = {"name": self.loss_name, "of": self.loss_of}
+        weights = {} if self.weights is None else {"w": plain(self.weights)}
         return {
             "input": {"X": self.inputs.to_json(), "dC/dX": self.input_gradient.to_json()},
             "layers": [layer.to_json() for layer in self.layers],
-            "loss": {**about, "L": self.losses.to_json(), "C": plain(self.loss)},
+            "loss": {**about, **weights, self.losses.name: self.losses.to_json(), "C": plain(self.loss)},
             "penalty": penalty,
         }
 
 
-def walk(network: Network, theta: Array, inputs: Array, targets: Array) -> Walk:
+def walk(network: Network, theta: Array, inputs: Array, targets: Array, weights: Array | None = None) -> Walk:
     """Take a batch forward and back, at the precision of ``theta``, and keep every array.
 
     Args:
@@ -137,11 +140,14 @@ def walk(network: Network, theta: Array, inputs: Array, targets: Array) -> Walk:
         theta: Its parameters (size,).
         inputs: (n, d + 1), ones in the last column.
         targets: (n,) codes or (n, k) values, as the loss takes them.
+        weights: (n,), what each row counts in the loss, if not all count the same.
     """
-    gradient = np.zeros_like(theta)
-    bound = network.bind(theta, gradient, len(inputs), input_gradient=True, keep_signals=True)
+    gradient, weighted = np.zeros_like(theta), weights is not None
+    bound = network.bind(theta, gradient, len(inputs), input_gradient=True, keep_signals=True, weighted=weighted)
     bound.inputs[...] = inputs
     bound.targets[...] = targets
+    if bound.weights is not None:
+        bound.weights[...] = weights
     assert bound.input_gradient is not None
     with np.errstate(all="ignore"):  # an infinity is shown as it is
         bound.forward()
@@ -165,11 +171,20 @@ def walk(network: Network, theta: Array, inputs: Array, targets: Array) -> Walk:
         predictions=predictions,
         loss_name=_called(network.loss.name, {k: v for k, v in vars(network.loss).items() if v}),
         loss_of=story.names[-1]["out"],
-        losses=Quantity("L", "L", network.loss.formula, bound.losses.copy()),
+        losses=_losses(bound),
+        weights=None if bound.weights is None else bound.weights.copy(),
         loss=loss,
         penalty=penalty,
         input_gradient=Quantity("dC/dX", "∂C/∂X", story.formulas[0].get("dX", ""), of_input),
     )
+
+
+def _losses(bound: Bound) -> Quantity:
+    """What C is the mean of."""
+    formula, values = bound.network.loss.formula, bound.losses.copy()
+    if bound.weights is None:
+        return Quantity("L", "L", formula, values)
+    return Quantity("w·L", "w·L", f"w_i·L_i, {formula}", values)
 
 
 def _predictions(bound: Bound) -> Array:
@@ -266,8 +281,8 @@ class _Story:
         if i + 1 < len(self.names):
             formula = self.formulas[i + 1].get("dX", "")
         else:
-            derivative = self._network.loss.derivative
-            formula = f"1/n · {derivative.partition(' = ')[0]}, {derivative}"
+            derivative, share = self._network.loss.derivative, "1/n" if self._bound.weights is None else "w_i/n"
+            formula = f"{share} · {derivative.partition(' = ')[0]}, {derivative}"
         found = []
         if names["out"] != names["Y"]:
             found.append(Quantity("dC/dA", _d(names["out"]), formula, self._slopes[i]))

@@ -80,9 +80,17 @@ class Training:
         test = 0 if experiment.test is None else len(experiment.test.inputs)
         rows = f"{len(experiment.train.inputs)} rows to train on, {validation} to validate, {test} to test"
         self.say(f"{dataset.task}: {widths}, {network.layout.size:,} parameters; {rows}")
+        for key, batches in experiment.config.training.debugging.items():
+            also = "validated on the same rows" if key == "overfit_batches" else "for one epoch"
+            how_many = "1 batch" if batches == 1 else f"{batches} batches"
+            self.say(f"training.{key}: a debugging run, trained on {how_many}, {also}")
         self._epochs = experiment.config.training.epochs
         self._progress.start()
         self._task = self._progress.add_task("", total=self._epochs, metrics="")
+
+    def warned(self, text: str) -> None:
+        """Say what is out of the ordinary."""
+        self.say(f"warning: {text}")
 
     def observe(self, event: Event) -> None:
         """Draw what an event says."""
@@ -114,6 +122,9 @@ def print_summary(run: Run) -> None:
     width = max([22, *map(len, summary["metrics"])])
     for name, value in summary["metrics"].items():
         console.print(f"{name.replace('_', ' ', 1):<{width}} {figure(name, value)}")
+    for key in ("overfit_batches", "fast_dev_run"):
+        if key in summary:
+            console.print(f"a debugging run (training.{key}), no result to rely on")
     console.print(f"run: {escape(str(run.path))}")
 
 

@@ -26,7 +26,8 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
     figures = {"loss": evaluation.loss, **evaluation.metrics}
     width = max([10, *map(len, figures)])
     for name, value in figures.items():
-        console.print(f"{name:<{width}} {figure(name, value)}")
+        remark = f"  ({escape(evaluation.loss_weights)})" if name == "loss" and evaluation.loss_weights else ""
+        console.print(f"{name:<{width}} {figure(name, value)}{remark}")
     for table in _tables(evaluation, console):
         console.print(table)
 

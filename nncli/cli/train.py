@@ -38,6 +38,7 @@ def train(
                 gradcheck=gradcheck,
                 checked=screen.checked,
                 began=screen.began,
+                warned=screen.warned,
                 observe=screen.observe,
             )
         except Interrupted as interrupted:

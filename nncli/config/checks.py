@@ -19,6 +19,9 @@ def cross_check(config: Config) -> Iterator[Problem]:
     yield from _schedule(config)
     yield from _monitors(config)
     yield from _minimizer(config)
+    if config.training.overfit_batches and config.training.fast_dev_run:
+        message = "does not go together with training.overfit_batches"
+        yield config.problem("training.fast_dev_run", message, "choose one of them")
 
 
 def _data(config: Config) -> Iterator[Problem]:
@@ -27,7 +30,7 @@ def _data(config: Config) -> Iterator[Problem]:
         said = "both are given" if data.source else "neither is given"
         yield config.problem("data", f"needs either source or path, {said}", "source: iris, or path: FILE")
     if data.source is not None:
-        for key in ("target", "features", "drop", "validation_path", "test_path"):
+        for key in ("target", "features", "drop", "weight", "validation_path", "test_path"):
             if getattr(data, key):
                 yield config.problem(("data", key), "goes with data.path, not with data.source", "leave it out")
     validation = 0 if data.validation_path else data.split.validation
@@ -41,6 +44,9 @@ def _data(config: Config) -> Iterator[Problem]:
             yield config.problem(("data", key), f"names {name!r} twice")
     for name in sorted(set(targets) & set(data.features or [])):
         yield config.problem("data.features", f"holds the target {name!r}", "a target cannot be a feature")
+    for key, names in (("target", targets), ("features", data.features or []), ("drop", data.drop)):
+        if data.weight in names:
+            yield config.problem("data.weight", f"{data.weight!r} is also in data.{key}", "name it in one place")
     for name in sorted(set(data.drop) & {*targets, *(data.features or [])}):
         yield config.problem("data.drop", f"drops {name!r}, which is used", "name it in one place")
 

@@ -54,7 +54,7 @@ def complaints(error: ValidationError, content: dict[str, Any]) -> list[Complain
         by_path.setdefault(_path(detail, content), []).append(detail)
     # of the alternatives of a union, the one that got further in is the one that was meant
     by_path = {path: found for path, found in by_path.items() if not any(_within(other, path) for other in by_path)}
-    return [_complaint(path, details, _known_keys(Config, path, content)) for path, details in by_path.items()]
+    return [_complaint(path, details, *_known_keys(Config, path, content)) for path, details in by_path.items()]
 
 
 def _within(inner: KeyPath, outer: KeyPath) -> bool:
@@ -77,12 +77,14 @@ def _path(detail: ErrorDetails, content: Any) -> KeyPath:
     return tuple(path)
 
 
-def _complaint(path: KeyPath, details: list[ErrorDetails], known: list[str]) -> Complaint:
+def _complaint(path: KeyPath, details: list[ErrorDetails], known: list[str], elsewhere: list[str]) -> Complaint:
     first = details[0]
     kind, value, context = first["type"], first["input"], first.get("ctx", {})
     if kind == "extra_forbidden":
         guess = nearest(str(path[-1]), known)
         hint = f"did you mean {guess!r}?" if guess else f"known are {', '.join(known)}" if known else ""
+        if elsewhere:
+            hint = f"which goes with {', '.join(elsewhere)}"
         return Complaint(path, ", ".join(filter(None, ["unknown key", hint])), about_key=True)
     if kind == "missing":
         return Complaint(path, "missing")
@@ -158,8 +160,8 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _known_keys(model: type[BaseModel], path: KeyPath, content: Any) -> list[str]:
-    """The keys that the mapping around ``path`` may have."""
+def _known_keys(model: type[BaseModel], path: KeyPath, content: Any) -> tuple[list[str], list[str]]:
+    """The keys that the mapping around ``path`` may have; which pieces of other names take that of ``path``."""
     here: Any = model
     for key in path[:-1]:
         content = content[key]
@@ -168,12 +170,14 @@ def _known_keys(model: type[BaseModel], path: KeyPath, content: Any) -> list[str
             continue
         candidates = [m.model_fields[key].annotation for m in _models(here) if key in m.model_fields]
         if not candidates:
-            return []
+            return [], []
         here = candidates[0]
     named = content.get("name") if isinstance(content, dict) else None
     models = _models(here)
     fitting = [m for m in models if "name" in m.model_fields and m.model_fields["name"].default == named] or models
-    return list(dict.fromkeys(name for m in fitting for name in m.model_fields))
+    pieces = [m for m in models if "name" in m.model_fields]
+    elsewhere = [m.model_fields["name"].default for m in pieces if path and path[-1] in m.model_fields]
+    return list(dict.fromkeys(name for m in fitting for name in m.model_fields)), elsewhere
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

@@ -15,6 +15,15 @@ from nncli.data import sources
 from nncli.engine import activations, initializers, losses, norms, optimizers, schedules
 from nncli.errors import Problem
 
+ClassWeight = Literal["balanced"] | dict[str, Annotated[float, Ge(0)]]
+
+
+def _class_weight(loss: type[losses.Loss]) -> dict[str, Any]:
+    """The key that a loss has beside its settings, if it is one for classes."""
+    meaning = "of a loss for classes: what a row of each class counts; balanced, or a table of classes, others count 1"
+    return {"class_weight": (ClassWeight | None, Field(None, description=meaning))} if loss.classification else {}
+
+
 if TYPE_CHECKING:
     Activation: TypeAlias = Piece
     Initializer: TypeAlias = Piece
@@ -27,7 +36,7 @@ if TYPE_CHECKING:
 else:
     Activation = piece_field(activations.registry, "identity")
     Initializer = piece_field(initializers.registry, "glorot_uniform")
-    Loss = piece_field(losses.registry, "cross_entropy")
+    Loss = piece_field(losses.registry, "cross_entropy", _class_weight)
     Metric = piece_field(scoring.registry, "accuracy")
     Norm = piece_field(norms.registry, "layer")
     Optimizer = piece_field(optimizers.registry, "adam")
@@ -73,6 +82,7 @@ class Data(Strict):
         None, description="the columns to use; all others if not said"
     )
     drop: list[Text] = Field([], description="columns to leave out")
+    weight: Text | None = Field(None, description="a column that says what each row counts in the loss; no feature")
     split: Split = Split()
     preprocess: Preprocess = Preprocess()
 
@@ -156,9 +166,21 @@ class Training(Strict):
         None, description="the greatest length of the whole gradient, which is scaled down to it"
     )
     average: Average | None = Field(None, description="average the parameters over the updates")
+    overfit_batches: Annotated[int, Ge(1)] | None = Field(
+        None, description="for debugging: train on the rows of so many batches, and validate on the same"
+    )
+    fast_dev_run: bool | Annotated[int, Ge(1)] = Field(
+        False, description="for debugging: one epoch of so many batches (true: one), to see whether all works"
+    )
     threads: Annotated[int, Ge(1), Le(1024)] | Literal["auto"] = Field(
         "auto", description="BLAS threads; auto: one, unless the matrices are large"
     )
+
+    @property
+    def debugging(self) -> dict[str, int]:
+        """Which of the two debugging runs it is, if one: its key, and of how many batches."""
+        said = {"overfit_batches": self.overfit_batches or 0, "fast_dev_run": int(self.fast_dev_run)}
+        return {key: batches for key, batches in said.items() if batches}
 
 
 class Config(Strict):
@@ -179,6 +201,12 @@ class Config(Strict):
 
     _document: Document = PrivateAttr(default_factory=lambda: Document({}))
     _file: Path = PrivateAttr(default=Path("config.yaml"))
+
+    @property
+    def class_weight(self) -> dict[str, float] | Literal["balanced"] | None:
+        """What the classes count in the loss, if not all the same."""
+        said: dict[str, float] | Literal["balanced"] | None = getattr(self.loss, "class_weight", None)
+        return said
 
     @property
     def name_or_stem(self) -> str:

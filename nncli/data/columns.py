@@ -17,8 +17,9 @@ def choose_features(
     target: tuple[str, ...],
     features: tuple[str, ...] | None,
     drop: tuple[str, ...],
+    weight: str | None = None,
 ) -> tuple[str, ...]:
-    """The names of the feature columns: ``features`` or all of ``known``, without ``drop`` and ``target``.
+    """The names of the feature columns: ``features`` or all of ``known``, without ``drop``, ``target`` and ``weight``.
 
     Raises:
         DataError: All that is wrong with the choice at once: unknown, doubled or contradictory names, no target, no
@@ -31,7 +32,7 @@ def choose_features(
 
     if not target:
         wrong("no target column given", f"name one with `data.target`: {listed(known)}")
-    for setting, names in (("target", target), ("features", features or ()), ("drop", drop)):
+    for setting, names in _settings(target, features, drop, weight):
         for name in dict.fromkeys(names):
             if name not in known:
                 wrong(f"`data.{setting}`: {missing('column', name, known)}")
@@ -45,13 +46,24 @@ def choose_features(
     for name in features or ():
         if name in drop:
             wrong(f"{name!r} is in `data.features` and in `data.drop`", "take it out of one of them")
-    left_out = {*target, *drop}
+    for setting, names in (("target", target), ("features", features or ()), ("drop", drop)):
+        if weight in names:
+            wrong(f"{weight!r} is `data.weight` and in `data.{setting}`", "take it out of one of them")
+    left_out = {*target, *drop, weight}
     chosen = tuple(name for name in (known if features is None else features) if name not in left_out)
     if not chosen and not problems:
         wrong("no feature column is left", f"the columns are {listed(known)}; `data.features` and `data.drop` choose")
     if problems:
         raise DataError(problems)
     return chosen
+
+
+def _settings(
+    target: tuple[str, ...], features: tuple[str, ...] | None, drop: tuple[str, ...], weight: str | None
+) -> list[tuple[str, tuple[str, ...]]]:
+    """The names that each key of the config gives."""
+    named = [("target", target), ("features", features or ()), ("drop", drop)]
+    return named if weight is None else [*named, ("weight", (weight,))]
 
 
 def missing(kind: str, name: str, known: Sequence[str]) -> str:

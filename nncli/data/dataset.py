@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -32,7 +32,7 @@ class Part:
         inputs: (n, d+1) of the training precision: the scaled features, and a last column of ones that carries the
             bias through the engine's matrix products.
         targets: Class codes (n,) intp; labels (n, k) of 0 and 1, or scaled values (n, k), of the training precision.
-        rows: (n,) where each row stands in ``table``.
+        rows: (n,) where each row stands in ``table``, which has their weights.
         table: The table they were read from.
     """
 
@@ -48,6 +48,15 @@ class Part:
     def X(self) -> Array:  # noqa: N802
         """The scaled features (n, d), a view of ``inputs``."""
         return self.inputs[:, :-1]
+
+    def take(self, rows: Indices) -> Part:
+        """Some of the rows (m,), in this order."""
+        return replace(self, inputs=self.inputs[rows], targets=self.targets[rows], rows=self.rows[rows])
+
+    @property
+    def weights(self) -> Array | None:
+        """The column of weights (n,), if there is one."""
+        return None if self.table.weights is None else self.table.weights[self.rows]
 
     def place(self, row: int) -> str:
         """Where the row of this part (from 0) stands in the table."""
@@ -168,7 +177,13 @@ def fingerprint(**tables: Table | None) -> str:
     for role, table in tables.items():
         if table is None:
             continue
-        for names, array in ((table.feature_names, table.features), (table.target_names, table.target)):
+        arrays: list[tuple[tuple[str, ...], Array]] = [
+            (table.feature_names, table.features),
+            (table.target_names, table.target),
+        ]
+        if table.weights is not None:
+            arrays.append(((table.weight_name,), table.weights))
+        for names, array in arrays:
             digest.update(json.dumps([role, names, array.dtype.str, array.shape]).encode())
             digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()

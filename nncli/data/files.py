@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nncli.data.delimited import read_delimited
 from nncli.data.frame import table_from_frame
@@ -11,12 +12,21 @@ from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.registry import nearest
 
+if TYPE_CHECKING:
+    import polars as pl
+
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 SUFFIXES = ".csv, .tsv (each also .gz or .zst), .parquet, .npz"
 
 
 def read_table(
-    path: Path, *, target: tuple[str, ...], features: tuple[str, ...] | None, drop: tuple[str, ...]
+    path: Path,
+    *,
+    target: tuple[str, ...],
+    features: tuple[str, ...] | None,
+    drop: tuple[str, ...],
+    weight: str | None = None,
+    weight_needed: bool = True,
 ) -> Table:
     """Read the table in ``path``; a folder of IDX files is read by `read_idx_folder`.
 
@@ -26,6 +36,8 @@ def read_table(
         features: The names of the feature columns, None for all that are neither target nor dropped; for npz of
             arrays, where None means ``X``.
         drop: Columns to leave out.
+        weight: The column (for npz, the array) of the rows' weights.
+        weight_needed: Whether it has to be there; otherwise a table without it has no weights.
 
     Raises:
         DataError: The file is not there, is of no known kind, or holds what cannot be used; every message says where
@@ -37,21 +49,35 @@ def read_table(
         match suffixes:
             case [*_, ".csv" | ".tsv" as kind] | [*_, ".csv" | ".tsv" as kind, ".gz" | ".zst"]:
                 frame, first_line = read_delimited(path, SEPARATORS[kind])
-                return table_from_frame(
-                    frame, path.name, first_line=first_line, inferred=True, target=target, features=features, drop=drop
-                )
+                inferred = True
             case [*_, ".parquet"]:
-                return _read_parquet(path, target, features, drop)
+                frame, first_line = _read_parquet(path), None
+                inferred = False
             case [*_, ".npz"]:
-                return read_npz(path, target=target, features=features, drop=drop)
+                return read_npz(
+                    path, target=target, features=features, drop=drop, weight=weight, weight_needed=weight_needed
+                )
+            case _:
+                raise DataError(
+                    f"unknown kind of file {''.join(path.suffixes) or path.name!r}",
+                    where=path.name,
+                    remedy=f"known are {SUFFIXES}, and folders of IDX files",
+                )
     except OSError as error:
         raise DataError(
             f"cannot be read: {error.strerror or error}", where=str(path), remedy="look at its rights"
         ) from None
-    raise DataError(
-        f"unknown kind of file {''.join(path.suffixes) or path.name!r}",
-        where=path.name,
-        remedy=f"known are {SUFFIXES}, and folders of IDX files",
+    if weight not in frame.columns and not weight_needed:
+        weight = None
+    return table_from_frame(
+        frame,
+        path.name,
+        first_line=first_line,
+        inferred=inferred,
+        target=target,
+        features=features,
+        drop=drop,
+        weight=weight,
     )
 
 
@@ -72,16 +98,11 @@ def _check_exists(path: Path) -> None:
     )
 
 
-def _read_parquet(
-    path: Path, target: tuple[str, ...], features: tuple[str, ...] | None, drop: tuple[str, ...]
-) -> Table:
+def _read_parquet(path: Path) -> pl.DataFrame:
     import polars as pl
 
     try:
-        frame = pl.read_parquet(path)
+        return pl.read_parquet(path)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:  # it panics at some damaged files
         reason = str(error).partition("\n")[0]
         raise DataError(f"not a whole parquet file: {reason}", where=path.name, remedy="write it again") from None
-    return table_from_frame(
-        frame, path.name, first_line=None, inferred=False, target=target, features=features, drop=drop
-    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from nncli.data.columns import choose_features
-from nncli.data.table import SHOWN, Array, BadCells, Table, feature_remedy, place, target_remedy
+from nncli.data.table import SHOWN, Array, BadCells, Table, feature_remedy, place, target_remedy, weight_remedy
 from nncli.errors import DataError, Problem
 
 if TYPE_CHECKING:
@@ -32,8 +32,9 @@ def table_from_frame(
     target: tuple[str, ...],
     features: tuple[str, ...] | None,
     drop: tuple[str, ...],
+    weight: str | None = None,
 ) -> Table:
-    """Turn ``frame`` into a table; columns that are neither feature nor target are not looked at.
+    """Turn ``frame`` into a table; columns that are neither feature, target nor weight are not looked at.
 
     Args:
         frame: The columns; those of a text file all as text, without blanks around the cells.
@@ -43,18 +44,21 @@ def table_from_frame(
         target: The target's columns.
         features: The feature columns, None for all others.
         drop: Columns to leave out.
+        weight: The column of the rows' weights.
 
     Raises:
         DataError: Columns as in `choose_features`; columns and cells that are not numbers, or are missing.
     """
-    names = choose_features(origin, frame.columns, target=target, features=features, drop=drop)
+    names = choose_features(origin, frame.columns, target=target, features=features, drop=drop, weight=weight)
     reader = _Reader(origin, first_line, inferred)
     X = reader.features(frame, names)
     targets = [reader.target(frame[name]) for name in target]
+    w = None if weight is None else reader.weights(frame[weight])
     reader.refuse()
     if len(targets) == 1:
         categorical = targets[0].dtype.kind == "U"
-        return Table(origin, X, names, targets[0], target, categorical=categorical, first_line=first_line)
+        y = targets[0]
+        return Table(origin, X, names, y, target, categorical, first_line, weights=w, weight_name=weight or "")
     truths = [values.dtype.kind == "U" and bool(np.isin(values, TRUTH).all()) for values in targets]
     for name, values, truth in zip(target, targets, truths, strict=True):
         if values.dtype.kind == "U" and not truth:
@@ -69,7 +73,7 @@ def table_from_frame(
     reader.refuse()
     columns = [values == TRUTH[1] if truth else values for values, truth in zip(targets, truths, strict=True)]
     y = np.column_stack(columns).astype(np.float64)
-    return Table(origin, X, names, y, target, categorical=all(truths), first_line=first_line)
+    return Table(origin, X, names, y, target, all(truths), first_line, weights=w, weight_name=weight or "")
 
 
 class _Reader:
@@ -100,21 +104,33 @@ class _Reader:
         dtype = np.uint8 if kinds == {pl.UInt8()} else np.float32 if kinds == {pl.Float32()} else np.float64
         X = np.empty((len(frame), len(names)), dtype)
         for column, name in enumerate(names):
-            values = self._numbers(frame[name])
+            values = self._numbers(
+                frame[name], "features are numbers", feature_remedy(name), f"`data.drop: [{name}]` leaves it out"
+            )
             if values is not None and not values.has_nulls():
                 X[:, column] = values.to_numpy()
         return X
 
-    def _numbers(self, column: pl.Series) -> pl.Series | None:
+    def weights(self, column: pl.Series) -> Array:
+        """The column of the rows' weights (n,); zeros where cells were noted as bad."""
+        import polars as pl
+
+        name = column.name
+        values = self._numbers(column, "weights are numbers", weight_remedy(name), "name another with `data.weight`")
+        if values is None or values.has_nulls():
+            return np.zeros(column.len())
+        return values.cast(pl.Float64).to_numpy()
+
+    def _numbers(self, column: pl.Series, wanted: str, remedy: str, otherwise: str) -> pl.Series | None:
         """The column as numbers, with bad cells noted and left as they are; None if it holds no numbers at all."""
-        name, remedy = column.name, feature_remedy(column.name)
+        name = column.name
         values = as_numbers(column)
         if values is None:
             self.problems.append(
                 Problem(
-                    f"it holds {column.dtype}, and features are numbers",
+                    f"it holds {column.dtype}, and {wanted}",
                     f"{self.origin}, column {name!r}",
-                    f"turn it into numbers; `data.drop: [{name}]` leaves it out",
+                    f"turn it into numbers; {otherwise}",
                 )
             )
             return None
@@ -123,9 +139,9 @@ class _Reader:
             row = int(unread.arg_true()[0])
             self.problems.append(
                 Problem(
-                    f"it holds text ({column[row]!r} in {self.place(row)}), and features are numbers",
+                    f"it holds text ({column[row]!r} in {self.place(row)}), and {wanted}",
                     f"{self.origin}, column {name!r}",
-                    f"turn it into numbers; `data.drop: [{name}]` leaves it out",
+                    f"turn it into numbers; {otherwise}",
                 )
             )
             return None

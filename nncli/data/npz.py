@@ -27,7 +27,15 @@ _UNREADABLE = (
 )
 
 
-def read_npz(path: Path, *, target: tuple[str, ...], features: tuple[str, ...] | None, drop: tuple[str, ...]) -> Table:
+def read_npz(
+    path: Path,
+    *,
+    target: tuple[str, ...],
+    features: tuple[str, ...] | None,
+    drop: tuple[str, ...],
+    weight: str | None = None,
+    weight_needed: bool = True,
+) -> Table:
     """Read a ``.npz``. Nothing in it is ever unpickled.
 
     Args:
@@ -36,13 +44,19 @@ def read_npz(path: Path, *, target: tuple[str, ...], features: tuple[str, ...] |
         features: The names of the feature arrays, None means ``X``. Each is (n, ...): the sides of an image are
             laid out in one row. The columns are called ``X_0``, ``X_1``, ...; that of an array (n,) like the array.
         drop: Columns to leave out, by those names.
+        weight: The name of the array of the rows' weights, (n,).
+        weight_needed: Whether it has to be there; otherwise an archive without it has no weights.
 
     Raises:
         DataError: Not an archive, arrays missing, of objects or complex numbers, or of different lengths.
     """
     target, features = target or ("y",), features if features is not None else ("X",)
-    arrays = _load(path, (*features, *target))
+    arrays = _load(path, (*features, *target, *([weight] if weight else [])), () if weight_needed else (weight,))
+    w = arrays.pop(weight) if weight in arrays else None
     _check(path.name, arrays, target)
+    if w is not None and (w.dtype.kind not in "biuf" or w.shape != (len(next(iter(arrays.values()))),)):
+        remedy = "save it as one number for each row"
+        raise DataError(f"array {weight!r} of the weights is {w.dtype} {w.shape}", where=path.name, remedy=remedy)
     known = [column for name in features for column in _names(name, arrays[name])]
     chosen = choose_features(path.name, [*known, *target], target=target, features=None, drop=drop)
     X = _joined([arrays[name] for name in features])
@@ -50,13 +64,14 @@ def read_npz(path: Path, *, target: tuple[str, ...], features: tuple[str, ...] |
         position = {name: column for column, name in enumerate(known)}
         X = X[:, [position[name] for name in chosen]]
     y, names, categorical = _target(path.name, {name: arrays[name] for name in target})
-    return Table(path.name, X, chosen, y, names, categorical)
+    w = None if w is None else w.astype(np.float64)
+    return Table(path.name, X, chosen, y, names, categorical, weights=w, weight_name=weight or "")
 
 
-def _load(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
-    """The arrays of these names, each of them asked for once."""
+def _load(path: Path, names: tuple[str, ...], optional: tuple[str | None, ...]) -> dict[str, Array]:
+    """The arrays of these names, each of them asked for once; the optional ones if they are there."""
     problems = [
-        Problem(f"array {name!r} is named twice", path.name, "name it once, in `data.target` or in `data.features`")
+        Problem(f"array {name!r} is named twice", path.name, "name it once: as target, feature or weight")
         for name in dict.fromkeys(names)
         if names.count(name) > 1
     ]
@@ -66,14 +81,16 @@ def _load(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             problems += [
                 Problem(
-                    missing("array", name, archive.files), path.name, "`data.target` and `data.features` name arrays"
+                    missing("array", name, archive.files),
+                    path.name,
+                    "`data.target` and `data.features` (and `data.weight`) name arrays",
                 )
                 for name in dict.fromkeys(names)
-                if name not in archive.files
+                if name not in archive.files and name not in optional
             ]
             if problems:
                 raise DataError(problems)
-            return {name: archive[name] for name in names}
+            return {name: archive[name] for name in names if name in archive.files}
     except _UNREADABLE as error:
         if "Object arrays" in str(error):
             raise DataError(

@@ -30,9 +30,11 @@ class Table:
         categorical: Whether the target stands for classes or labels: text, booleans, those of a built-in source or of
             IDX files. Integers from a table stay numbers: whether 3 is a class or a count, only the config can say.
         first_line: The line of row 0 in a text file whose every row is one line; None where lines mean nothing.
+        weights: What each row counts in the loss (n,), float64; None where all count the same.
+        weight_name: The name of that column.
 
     Raises:
-        DataError: No row, or cells that are not finite (the first few are named).
+        DataError: No row, cells that are not finite (the first few are named), weights that are negative or all 0.
         ValueError: Shapes or kinds that do not fit together, which is a fault of the program and not of the data.
     """
 
@@ -43,6 +45,8 @@ class Table:
     target_names: tuple[str, ...]
     categorical: bool
     first_line: int | None = None
+    weights: Array | None = None
+    weight_name: str = ""
 
     def __post_init__(self) -> None:
         if self.features.ndim != 2 or self.features.shape[1] != len(self.feature_names) or not self.feature_names:
@@ -59,7 +63,23 @@ class Table:
         bad = BadCells(self.place)
         bad.add_nonfinite(self.features, self.feature_names, feature_remedy)
         bad.add_nonfinite(self.target.reshape(len(self), -1), self.target_names, target_remedy)
+        if self.weights is not None:
+            self._look_at_weights(self.weights, bad)
         bad.refuse()
+        if self.weights is not None and not self.weights.any():
+            where = f"{self.origin}, column {self.weight_name!r}"
+            raise DataError("every row has the weight 0", where=where, remedy="some rows have to count")
+
+    def _look_at_weights(self, weights: Array, bad: BadCells) -> None:
+        if weights.shape != (len(self),) or weights.dtype != np.float64:
+            raise ValueError(f"weights {weights.shape} {weights.dtype} do not fit {len(self)} rows")
+        bad.add_nonfinite(weights[:, np.newaxis], [self.weight_name], weight_remedy)
+        negative = np.flatnonzero(weights < 0)
+        first = [
+            (int(row), self.weight_name, f"the weight {weights[row]:g} is negative", weight_remedy(self.weight_name))
+            for row in negative[:SHOWN]
+        ]
+        bad.add(len(negative), first)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -82,6 +102,11 @@ def feature_remedy(column: str) -> str:
 def target_remedy(column: str) -> str:
     """What to do about a cell of the target that is missing or not finite."""
     return f"fill the cell or delete the row: a row without {column!r} cannot be learned from"
+
+
+def weight_remedy(column: str) -> str:
+    """What to do about a weight that cannot be used."""
+    return f"write how often the row counts in {column!r}: 0, 1, 2.5; or leave out `data.weight`"
 
 
 class BadCells:

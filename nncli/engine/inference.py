@@ -19,25 +19,37 @@ class Inference:
         theta: Its parameters (size,), read at every run.
         rows: The number of rows, at least 1.
         buffers: Where the arrays come from, new ones when not given.
+        weighted: Whether the rows have weights in the loss.
 
     Attributes:
         predictions: (rows, k), after ``run``.
     """
 
-    def __init__(self, network: Network, theta: Array, rows: int, buffers: Buffers | None = None) -> None:
+    def __init__(
+        self, network: Network, theta: Array, rows: int, buffers: Buffers | None = None, *, weighted: bool = False
+    ) -> None:
         buffers = buffers_like(theta) if buffers is None else buffers
         self.predictions = buffers.rows((rows, network.outputs))
         nothing = StandIns(theta.dtype).keep(theta.shape)  # nobody runs backward
         sizes = [BATCH] * (rows // BATCH) + [rows % BATCH] * (rows % BATCH > 0)
-        bound = {size: network.bind(theta, nothing, size, buffers=buffers.part(f"{size} rows")) for size in set(sizes)}
+        bound = {
+            size: network.bind(theta, nothing, size, buffers=buffers.part(f"{size} rows"), weighted=weighted)
+            for size in set(sizes)
+        }
         self._batches: list[tuple[slice, Bound, Step]] = []
         for i, size in enumerate(sizes):
             where = slice(i * BATCH, i * BATCH + size)
             link = _link(network, bound[size].outputs, self.predictions[where], buffers)
             self._batches.append((where, bound[size], link))
 
-    def run(self, inputs: Array, targets: Array | None = None) -> float | None:
-        """Fill ``predictions`` from ``inputs`` (rows, d + 1); return their mean loss, if there are targets."""
+    def run(self, inputs: Array, targets: Array | None = None, weights: Array | None = None) -> float | None:
+        """Fill ``predictions`` from ``inputs`` (rows, d + 1); return their mean loss, if there are targets.
+
+        Args:
+            inputs: (rows, d + 1), ones in the last column.
+            targets: (rows,) codes or (rows, k) values.
+            weights: (rows,), if it is weighted; 1 each if not given.
+        """
         total = 0.0
         for where, batch, link in self._batches:
             np.copyto(batch.inputs, inputs[where])
@@ -45,6 +57,8 @@ class Inference:
             link()
             if targets is not None:
                 np.copyto(batch.targets, targets[where])
+                if batch.weights is not None:
+                    np.copyto(batch.weights, 1 if weights is None else weights[where])
                 total += float(batch.loss()) * batch.n
         return None if targets is None else total / len(self.predictions)
 

@@ -18,6 +18,7 @@ from nncli.engine.losses import Loss
 from nncli.engine.parameters import Layout
 from nncli.engine.penalties import Penalty
 from nncli.engine.residual import Fork, Join
+from nncli.engine.weights import weighted as weigh
 
 INPUT, LOSS, PENALTY = "input", "loss", "penalty"
 """Whose arrays they are that belong to no block (``Buffers.owner``)."""
@@ -145,6 +146,7 @@ class Network:
         input_gradient: bool = False,
         keep_signals: bool = False,
         buffers: Buffers | None = None,
+        weighted: bool = False,
     ) -> Bound:
         """Allocate everything that a batch of ``n`` rows needs, and return the functions that run it.
 
@@ -159,24 +161,26 @@ class Network:
             keep_signals: Whether every signal stays readable after ``forward``; otherwise a layer that works in place
                 writes over its input.
             buffers: Where the arrays come from, new ones when not given; ``StandIns`` tell what they would take.
+            weighted: Whether each row has a weight in the loss; see ``weights``.
         """
         overwrites = [not keep_signals and self.overwrites_input(i) for i in range(len(self.stages))]
         if buffers is None:
             buffers = buffers_like(theta if inputs is None else inputs)
-        return Bound(self, theta, gradient, n, inputs, input_gradient, overwrites, buffers)
+        return Bound(self, theta, gradient, n, inputs, input_gradient, overwrites, buffers, weighted)
 
 
 class Bound:
     """A network bound to a batch size, a precision and a parameter vector.
 
-    Fill ``inputs`` (but for its last column, of ones) and ``targets``, then call ``forward``, ``loss``, ``backward``.
-    None of them allocates anything that grows with the batch or the network.
+    Fill ``inputs`` (but for its last column, of ones), ``targets``, and ``weights`` if it has any, then call
+    ``forward``, ``loss``, ``backward``. None of them allocates anything that grows with the batch or the network.
 
     Attributes:
         inputs: (..., n, d + 1), the batch, row by row in memory, as rows are gathered.
         targets: (n,) class codes or (n, k) values, as the loss wants them.
+        weights: (n,), what each row counts in the loss, 1 as yet; None if the binding is not weighted.
         outputs: (..., n, k), what the last layer gives.
-        losses: (..., n), the loss of each row, after ``loss``.
+        losses: (..., n), the loss of each row times its weight, after ``loss``.
         output_gradient: (..., n, k), the gradient by ``outputs``, until backward has gone through the last layer.
         input_gradient: (..., n, d), after ``backward``, if it was asked for.
         stages: Every stage as it is bound, in order.
@@ -194,6 +198,7 @@ class Bound:
         input_gradient: bool,
         overwrites: list[bool],
         buffers: Buffers,
+        weighted: bool,
     ) -> None:
         lead = () if inputs is None else inputs.shape[:-2]
         self.network, self.theta, self.gradient, self.n = network, theta, gradient, n
@@ -254,6 +259,12 @@ class Bound:
         self._loss, self._slope_of_loss = network.loss.bind(
             self.outputs, self.targets, self.losses, self.output_gradient, 1 / n, buffers
         )
+        self.weights = buffers.rows((n,), theta.real.dtype) if weighted else None
+        if self.weights is not None:
+            self.weights[...] = 1
+            self._loss, self._slope_of_loss = weigh(
+                self._loss, self._slope_of_loss, self.losses, self.output_gradient, self.weights, buffers
+            )
         weights, slopes = network.layout.views(theta), network.layout.views(gradient)
         buffers.owner = PENALTY
         penalties = [penalty.bind(weights[name], slopes[name], buffers) for name, penalty in network.penalties()]
@@ -273,7 +284,7 @@ class Bound:
             run()
 
     def loss(self) -> Array:
-        """The mean loss of the batch, after ``forward``: a scalar for each copy (...), without penalties."""
+        """The mean of the batch's ``losses``, after ``forward``: a scalar for each copy (...), without penalties."""
         self._loss()
         return np.add.reduce(self.losses, axis=-1) / self.n  # type: ignore[no-any-return]
 

@@ -37,12 +37,12 @@ class BlockSummary:
         return {**vars(self), "made_of": [*self.made_of], "shape": [*self.shape]}
 
 
-def blocks_of(network: Network, n: int, dtype: DTypeLike) -> tuple[BlockSummary, ...]:
+def blocks_of(network: Network, n: int, dtype: DTypeLike, *, weighted: bool = False) -> tuple[BlockSummary, ...]:
     """Every block of ``network`` as it trains on batches of ``n`` rows, between its input and its loss."""
     arrays = StandIns(dtype)
     theta, gradient = (arrays.keep((network.layout.size,)) for _ in range(2))
     batch = arrays.part("batch")
-    network.bind(theta, gradient, n, buffers=batch)
+    network.bind(theta, gradient, n, buffers=batch, weighted=weighted)
 
     def block(name: str, made_of: tuple[str, ...], shape: tuple[int, ...]) -> BlockSummary:
         return BlockSummary(name, made_of, shape, 0, 0, batch.bytes[name])

@@ -45,6 +45,7 @@ class Point:
         targets: (n,) codes or (n, k) values.
         noise: The random arrays of each stage, frozen; as outside of the training where none are given.
         skips: What the forks remember that lie in front of this network, for its joins in order.
+        weights: (n,), what each row counts in the loss; None where all count the same.
     """
 
     network: Network
@@ -53,6 +54,7 @@ class Point:
     targets: Array
     noise: tuple[tuple[Array, ...], ...] = ()
     skips: tuple[Array, ...] = ()
+    weights: Array | None = None
 
     def drawn(self, rng: Generator) -> Point:
         """The same, with random arrays drawn once."""
@@ -61,7 +63,10 @@ class Point:
         return replace(self, noise=tuple(bound.wires.noise for bound in batch.stages))
 
     def freeze(self, batch: Bound) -> None:
-        """Give a binding of the network the noise of this point, and what its joins add from in front of it."""
+        """Give a binding of the network what belongs to this point: weights, noise, what joins add from before it."""
+        if self.weights is not None:
+            assert batch.weights is not None
+            batch.weights[...] = self.weights
         for bound, noise in zip(batch.stages, self.noise, strict=False):
             for array, frozen in zip(bound.wires.noise, noise, strict=True):
                 array[...] = frozen
@@ -78,7 +83,14 @@ class Point:
         """The network bound at this point, the batch filled in."""
         theta = self.theta.astype(dtype)
         n, gradient = len(self.inputs), np.zeros_like(theta)
-        batch = self.network.bind(theta, gradient, n, input_gradient=input_gradient, keep_signals=keep_signals)
+        batch = self.network.bind(
+            theta,
+            gradient,
+            n,
+            input_gradient=input_gradient,
+            keep_signals=keep_signals,
+            weighted=self.weights is not None,
+        )
         batch.inputs[...] = self.inputs
         batch.targets[...] = self.targets
         self.freeze(batch)
@@ -100,7 +112,13 @@ class Point:
         says nothing of its rounding.
         """
         outputs = float(np.abs(self.resting.outputs).max(initial=0))
-        return EPSILON * max(1.0, abs(float(self.resting.loss())), outputs if math.isfinite(outputs) else 0.0)
+        known = max(1.0, outputs if math.isfinite(outputs) else 0.0) * self.mean_weight
+        return EPSILON * max(known, abs(float(self.resting.loss())))
+
+    @property
+    def mean_weight(self) -> float:
+        """Of its rows."""
+        return 1.0 if self.weights is None else float(self.weights.mean())
 
     def after(self, stage: int) -> Point:
         """The same place, seen from behind ``stage``: its output is the input of the network that is left."""
@@ -116,7 +134,7 @@ class Point:
             elif isinstance(bound.stage.layer, Join):
                 remembered.pop()
         rest, noise, skips = self.network.after(stage), self.noise[stage + 1 :], tuple(reversed(remembered))
-        return Point(rest, theta, inputs, self.targets, noise, skips)
+        return Point(rest, theta, inputs, self.targets, noise, skips, self.weights)
 
 
 Tick: TypeAlias = Callable[[int], None]
@@ -163,7 +181,14 @@ class Copies:
         self._entries, self._written, self.count = entries, entries[:0], count_of(len(entries), signals)
         self._signal = Buffers(dtype).keep((self.count, n, width))
         self._signal[...] = rest.inputs
-        self._batch = network.bind(rest.theta, np.zeros_like(rest.theta), n, inputs=self._signal, keep_signals=True)
+        self._batch = network.bind(
+            rest.theta,
+            np.zeros_like(rest.theta),
+            n,
+            inputs=self._signal,
+            keep_signals=True,
+            weighted=rest.weights is not None,
+        )
         self._batch.targets[...] = point.targets
         rest.freeze(self._batch)
         self._moved = stage_copies(point, stage, self.count, dtype)

@@ -58,6 +58,7 @@ class _Sample:
     piece: str
     network: Network
     seed: int = 0
+    weighted: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,13 @@ def pairs() -> Iterator[Pair]:
 
 
 def check_pieces(seed: int = 0) -> Iterator[PieceCheck]:
-    """Check every activation, every loss behind every activation that it accepts, layer, penalty and optimizer.
+    """Check every activation, loss (behind every activation that it accepts, once weighted), layer, penalty, optimizer.
 
     Each stands in a network of its own with layers before and behind it, and is looked at on six rows, on one, and on
     six that are large, where activations are saturated or beyond their last kink.
     """
     for sample in _samples():
-        points = [sample_point(sample.network, n=n, seed=seed + sample.seed) for n in (6, 1)]
+        points = [sample_point(sample.network, n=n, seed=seed + sample.seed, weighted=sample.weighted) for n in (6, 1)]
         large = points[0].inputs.copy()
         large[:, :-1] *= LARGE
         points.append(replace(points[0], inputs=large))
@@ -131,6 +132,8 @@ def _samples() -> Iterator[_Sample]:
             yield _Sample("activation", described(activation), sample_network([Activate(activation)], Tanh(), mse))
     for pair in pairs():
         yield _Sample("loss", str(pair), pair.network(Sigmoid()), seed=3)
+    for pair in {pair.loss.name: pair for pair in pairs() if pair.targets > 1}.values():
+        yield _Sample("row weights", str(pair), pair.network(Sigmoid()), seed=3, weighted=True)
     for bias in (True, False):
         network = sample_network([Activate(Tanh()), Dense(5, bias=bias)], Tanh(), mse)
         yield _Sample("layer", f"dense{'' if bias else ' without bias'}", network)

@@ -41,8 +41,9 @@ def rounded_gradients(point: Point, unit: float, *, forward: bool, slopes: bool)
         batch.loss()
         batch.backward_outputs()
         round_(batch.output_gradient)
-        # the slope of a loss is often a difference of numbers as large as 1, over the rows
-        batch.output_gradient[...] += unit / len(point.inputs) * rng.uniform(-1, 1, batch.output_gradient.shape)
+        # the slope of a loss is often a difference of numbers as large as 1, over the rows, times the weight
+        drawn = unit / len(point.inputs) * rng.uniform(-1, 1, batch.output_gradient.shape)
+        batch.output_gradient[...] += drawn if point.weights is None else drawn * point.weights[:, np.newaxis]
         for bound in reversed(batch.stages):
             arriving = np.abs(bound.wires.dY).max(axis=-1, keepdims=True)
             round_(bound.wires.dY)

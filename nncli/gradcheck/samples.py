@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from nncli.engine.activations import Activation, Tanh
@@ -50,8 +52,11 @@ def sample_network(
     return Network(INPUTS, [*layers, ("layers.2", Activate(output))], loss)
 
 
-def sample_point(network: Network, *, n: int = 6, seed: int = 0) -> Point:
-    """Random parameters (biases and scales too), a random batch with targets that the loss takes, frozen noise."""
+def sample_point(network: Network, *, n: int = 6, seed: int = 0, weighted: bool = False) -> Point:
+    """Random parameters (biases and scales too), a random batch with targets that the loss takes, frozen noise.
+
+    If ``weighted``, the rows have weights from 1/100 to 10, and the last of several has 0.
+    """
     rng = np.random.default_rng(seed)
     theta = network.initialize(rng, np.float64)
     for name, view in network.layout.views(theta).items():
@@ -61,4 +66,9 @@ def sample_point(network: Network, *, n: int = 6, seed: int = 0) -> Point:
             view[...] = rng.uniform(0.5, 2, view.shape)
     inputs = np.hstack([rng.normal(size=(n, network.inputs)), np.ones((n, 1))])
     targets = network.loss.sample(rng, n, network.outputs // network.loss.outputs_per_target)
-    return Point(network, theta, inputs, targets).drawn(rng)
+    point = Point(network, theta, inputs, targets).drawn(rng)
+    if not weighted:
+        return point
+    weights = 10 ** rng.uniform(-2, 1, n)
+    weights[1:][-1:] = 0
+    return replace(point, weights=weights)

@@ -33,7 +33,8 @@ class Batches:
         self._size, self._whole = size, n // size * size
 
         def bind(rows: int, name: str) -> Bound:
-            return experiment.network.bind(theta, gradient, rows, buffers=buffers.part(name))
+            weighted = self._rows.weights is not None
+            return experiment.network.bind(theta, gradient, rows, buffers=buffers.part(name), weighted=weighted)
 
         self.full = bind(size, "batch")
         self._rest = bind(n % size, "last batch") if n % size else None
@@ -46,6 +47,8 @@ class Batches:
         for chosen, batch in self._pieces(order):
             rows.inputs.take(chosen, 0, batch.inputs, "clip")
             rows.targets.take(chosen, 0, batch.targets, "clip")
+            if rows.weights is not None:
+                rows.weights.take(chosen, 0, batch.weights, "clip")
             if noise is not None:
                 batch.draw(noise)
             yield batch

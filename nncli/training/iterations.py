@@ -43,7 +43,8 @@ class Iterations:
         if not buffers.real:
             doubles.keep((self._minimizer.workspace(theta.size),))
         batch = buffers.part("batch", np.float64)
-        self._batch = experiment.network.bind(self._x, self._gradient, len(self._rows.inputs), buffers=batch)
+        n, weighted = len(self._rows.inputs), self._rows.weights is not None
+        self._batch = experiment.network.bind(self._x, self._gradient, n, buffers=batch, weighted=weighted)
         self._talk: Conversation | None = None
         self._seen = self._reached = (0.0, 0.0)  # (loss, penalty): where it looked last, and at the parameters
         self._question: Question | None = None
@@ -97,6 +98,8 @@ class Iterations:
     def _begin(self) -> None:
         np.copyto(self._batch.inputs, self._rows.inputs)
         np.copyto(self._batch.targets, self._rows.targets)
+        if self._rows.weights is not None and self._batch.weights is not None:
+            np.copyto(self._batch.weights, self._rows.weights)
         self._talk = conversation(self._minimizer, self._theta.astype(np.float64), self._iterations)
         self._answer(None)
 

@@ -12,6 +12,7 @@ from nncli.engine.optimizers import Minimizer
 from nncli.engine.summary import blocks_of
 from nncli.errors import ConfigError
 from nncli.machine import memory_limit
+from nncli.training.sanity import MOST_ROWS
 from nncli.training.trainer import Trainer
 
 COPIES_TO_SAVE = 2
@@ -26,7 +27,8 @@ class Memory:
         data: The tables as read, and the rows of each part as the engine takes them.
         parts: What for -> bytes: ``parameters`` (with their gradient, and copies of the best and of the last good
             ones), ``optimizer``, ``batch`` and ``last batch`` (every signal and its gradient), ``validation``, and
-            ``at the end`` (to measure the result, or to write the weights, whichever takes more).
+            ``at the end`` (to measure the result, or to write the weights, whichever takes more; or the first loss,
+            before the training, if that does).
     """
 
     data: int
@@ -47,13 +49,20 @@ def memory_of(experiment: Experiment) -> Memory:
     buffers = StandIns(experiment.precision)
     trainer = Trainer(experiment, buffers)
     parts = {name: part.total for name, part in buffers.parts.items()}
-    at_the_end = [COPIES_TO_SAVE * trainer.theta.nbytes]
+    at_the_end = [COPIES_TO_SAVE * trainer.theta.nbytes, _first_loss(experiment, trainer.theta)]
     for rows in (experiment.validation, experiment.test):
         if rows is not None:
             final = StandIns(experiment.precision)
-            Inference(experiment.network, trainer.theta, len(rows.inputs), final)
+            Inference(experiment.network, trainer.theta, len(rows.inputs), final, weighted=rows.weights is not None)
             at_the_end.append(final.total)
     return Memory(_data(experiment), {**parts, "at the end": max(at_the_end)})
+
+
+def _first_loss(experiment: Experiment, theta: Array) -> int:
+    """What ``sanity.first_loss`` takes: a copy of the parameters, and its rows on their way through the network."""
+    arrays, rows = StandIns(experiment.precision), min(MOST_ROWS, len(experiment.train.inputs))
+    Inference(experiment.network, theta, rows, arrays, weighted=experiment.train.weights is not None)
+    return int(theta.nbytes) + arrays.total
 
 
 def refuse_too_large(experiment: Experiment, memory: Memory | None = None) -> None:
@@ -92,9 +101,13 @@ def _data(experiment: Experiment) -> int:
         for part in (dataset.train, dataset.validation, dataset.test):
             if part is not None:
                 yield from (part.inputs, part.targets, part.rows, part.table.features, part.table.target)
+                if part.table.weights is not None:
+                    yield part.table.weights
         for rows in (experiment.train, experiment.validation, experiment.test):
             if rows is not None:
                 yield from (rows.inputs, rows.targets)
+                if rows.weights is not None:
+                    yield rows.weights
 
     return sum({id(array): array.nbytes for array in arrays()}.values())
 

@@ -111,8 +111,8 @@ class Trainer:
         rows, part = self.experiment.validation, self.experiment.dataset.validation
         if rows is None or part is None:
             return dict
-        buffers = self.buffers.part("validation")
-        inference = Inference(self.experiment.network, self.last_theta, len(rows.inputs), buffers)
+        buffers, weighted = self.buffers.part("validation"), rows.weights is not None
+        inference = Inference(self.experiment.network, self.last_theta, len(rows.inputs), buffers, weighted=weighted)
         scorer = self.experiment.scorer(part)
 
         def judge() -> dict[str, float | None]:
@@ -189,6 +189,6 @@ def _epoch(
 
 def measure(inference: Inference, rows: Rows, scorer: Scorer, split: str) -> dict[str, float | None]:
     """Loss and metrics of ``rows``, the names prefixed with ``split``; None for what is not defined."""
-    loss = inference.run(rows.inputs, rows.targets)
+    loss = inference.run(rows.inputs, rows.targets, rows.weights)
     metrics = {"loss": loss, **scorer.measure(inference.predictions)}
     return {f"{split}_{name}": value for name, value in metrics.items()}

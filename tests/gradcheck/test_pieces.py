@@ -38,7 +38,7 @@ def test_every_registered_piece_is_among_them() -> None:
     assert {("activation", name) for name in activations.registry.names} <= seen
     assert {("loss", name) for name in losses.registry.names} <= seen
     assert {("optimizer", rule.name) for rule in optimizers.update_rules()} <= seen
-    assert {kind for kind, _ in seen} == {"activation", "loss", "norm", "layer", "penalty", "optimizer"}
+    assert {kind for kind, _ in seen} == {"activation", "loss", "row weights", "norm", "layer", "penalty", "optimizer"}
     assert {("norm", name) for name in norms.registry.names} <= seen
     accepted = [
         f"{loss.name}, {output.name}"

@@ -1,0 +1,83 @@
+"""What each row counts in the loss: by its class (``loss.class_weight``), by a column (``data.weight``), by both.
+
+Both multiply. The weights of each set of rows are brought to a mean of 1 of their own, so that every loss that is
+reported, of the training, the validation or of any other rows, is the weighted mean over those rows; ``engine.weights``
+has the formula. Metrics such as the accuracy count every row the same, as in Keras and scikit-learn unless they are
+handed weights of their own; so does the preprocessing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nncli.config.schema import Config
+from nncli.data.dataset import Dataset, Part
+from nncli.data.preprocess import ClassEncoding
+from nncli.engine.buffers import Array
+from nncli.engine.weights import balanced, to_mean_one
+from nncli.errors import ConfigError, DataError
+from nncli.registry import unknown
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """How rows are weighed.
+
+    Attributes:
+        by_class: What a row of each class counts, by the class's name in the order of the codes; None: all the same.
+        column: The column of the data that weighs rows, if one does.
+    """
+
+    by_class: dict[str, float] | None
+    column: str | None
+
+    @classmethod
+    def fit(cls, config: Config, dataset: Dataset) -> Weighing:
+        """As ``config`` wants it; ``balanced`` is worked out on the training rows of ``dataset``.
+
+        Raises:
+            ConfigError: Class weights for what has no classes, or for a class that there is not.
+        """
+        said, encoding = config.class_weight, dataset.preprocessing.target
+        if said is None:
+            return cls(None, config.data.weight)
+        if not isinstance(encoding, ClassEncoding):
+            message = "needs a target whose rows are of one class each"
+            raise ConfigError([config.problem("loss.class_weight", message, "leave it out")])
+        names = [str(name) for name in encoding.classes]
+        if said == "balanced":
+            weights = balanced(dataset.train.targets, len(names)).tolist()
+            return cls(dict(zip(names, weights, strict=True)), config.data.weight)
+        strange = [name for name in said if name not in names]
+        if strange:
+            raise ConfigError(
+                [config.problem(("loss", "class_weight", name), unknown("class", name, names)) for name in strange]
+            )
+        return cls({name: float(said.get(name, 1)) for name in names}, config.data.weight)
+
+    def weights(self, part: Part) -> Array | None:
+        """What the rows of ``part`` count (n,), 1 in their mean, at its precision; None where all count the same.
+
+        Raises:
+            DataError: They all count nothing.
+        """
+        w = part.weights
+        if self.by_class is not None:
+            of_class = np.array([*self.by_class.values()])[part.targets]
+            w = of_class if w is None else of_class * (w / (w.max() or 1))  # whatever their size, that is finite
+        if w is None:
+            return None
+        if not w.any():
+            raise DataError(
+                f"all {len(part)} of its rows that are taken together have the weight 0",
+                where=part.table.origin,
+                remedy=f"some have to count: look at {' and '.join(self.sources(part))}",
+            )
+        return to_mean_one(w).astype(part.inputs.dtype)
+
+    def sources(self, part: Part) -> list[str]:
+        """The keys of the config that weigh the rows of ``part``."""
+        by_column = [] if part.weights is None else ["data.weight"]
+        return by_column + (["loss.class_weight"] if self.by_class is not None else [])
