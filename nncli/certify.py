@@ -123,4 +123,4 @@ def _points(network: Network, theta: Array, rows: Rows, draw: Generator) -> Iter
         targets = rows.targets[some]
         targets = targets.astype(np.float64) if targets.dtype.kind == "f" else targets
         weights = None if rows.weights is None else rows.weights[some].astype(np.float64)
-        yield Point(network, theta, rows.inputs[some].astype(np.float64), targets, weights=weights)
+        yield Point(network, theta, rows.inputs[some].astype(np.float64), targets, row_weights=weights)

@@ -101,7 +101,7 @@ class Walk:
         loss_name: The loss, or what it became together with the activation in front of it.
         loss_of: The symbol that the loss reads, Z2 or A2.
         losses: L (n,), the loss of each row; w·L where rows have weights.
-        weights: w (n,), what each row counts; None where all count the same.
+        row_weights: w (n,), what each row counts; None where all count the same.
         loss: C, the mean of these.
         penalty: R, or None when the network has none.
         input_gradient: The gradient of the loss by X.
@@ -114,7 +114,7 @@ class Walk:
     loss_name: str
     loss_of: str
     losses: Quantity
-    weights: Array | None
+    row_weights: Array | None
     loss: float
     penalty: float | None
     input_gradient: Quantity
@@ -123,7 +123,7 @@ class Walk:
         """Everything."""
         penalty = None if self.penalty is None else {"formula": f"R = {Penalty.formula}", "R": plain(self.penalty)}
         about = {"name": self.loss_name, "of": self.loss_of}
-        weights = {} if self.weights is None else {"w": plain(self.weights)}
+        weights = {} if self.row_weights is None else {"w": plain(self.row_weights)}
         return {
             "input": {"X": self.inputs.to_json(), "dC/dX": self.input_gradient.to_json()},
             "layers": [layer.to_json() for layer in self.layers],
@@ -132,7 +132,7 @@ class Walk:
         }
 
 
-def walk(network: Network, theta: Array, inputs: Array, targets: Array, weights: Array | None = None) -> Walk:
+def walk(network: Network, theta: Array, inputs: Array, targets: Array, row_weights: Array | None = None) -> Walk:
     """Take a batch forward and back, at the precision of ``theta``, and keep every array.
 
     Args:
@@ -140,14 +140,14 @@ def walk(network: Network, theta: Array, inputs: Array, targets: Array, weights:
         theta: Its parameters (size,).
         inputs: (n, d + 1), ones in the last column.
         targets: (n,) codes or (n, k) values, as the loss takes them.
-        weights: (n,), what each row counts in the loss, if not all count the same.
+        row_weights: (n,), what each row counts in the loss, if not all count the same.
     """
-    gradient, weighted = np.zeros_like(theta), weights is not None
+    gradient, weighted = np.zeros_like(theta), row_weights is not None
     bound = network.bind(theta, gradient, len(inputs), input_gradient=True, keep_signals=True, weighted=weighted)
     bound.inputs[...] = inputs
     bound.targets[...] = targets
-    if bound.weights is not None:
-        bound.weights[...] = weights
+    if bound.row_weights is not None:
+        bound.row_weights[...] = row_weights
     assert bound.input_gradient is not None
     with np.errstate(all="ignore"):  # an infinity is shown as it is
         bound.forward()
@@ -172,7 +172,7 @@ def walk(network: Network, theta: Array, inputs: Array, targets: Array, weights:
         loss_name=_called(network.loss.name, {k: v for k, v in vars(network.loss).items() if v}),
         loss_of=story.names[-1]["out"],
         losses=_losses(bound),
-        weights=None if bound.weights is None else bound.weights.copy(),
+        row_weights=None if bound.row_weights is None else bound.row_weights.copy(),
         loss=loss,
         penalty=penalty,
         input_gradient=Quantity("dC/dX", "∂C/∂X", story.formulas[0].get("dX", ""), of_input),
@@ -182,7 +182,7 @@ def walk(network: Network, theta: Array, inputs: Array, targets: Array, weights:
 def _losses(bound: Bound) -> Quantity:
     """What C is the mean of."""
     formula, values = bound.network.loss.formula, bound.losses.copy()
-    if bound.weights is None:
+    if bound.row_weights is None:
         return Quantity("L", "L", formula, values)
     return Quantity("w·L", "w·L", f"w_i·L_i, {formula}", values)
 
@@ -281,7 +281,7 @@ class _Story:
         if i + 1 < len(self.names):
             formula = self.formulas[i + 1].get("dX", "")
         else:
-            derivative, share = self._network.loss.derivative, "1/n" if self._bound.weights is None else "w_i/n"
+            derivative, share = self._network.loss.derivative, "1/n" if self._bound.row_weights is None else "w_i/n"
             formula = f"{share} · {derivative.partition(' = ')[0]}, {derivative}"
         found = []
         if names["out"] != names["Y"]:

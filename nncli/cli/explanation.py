@@ -112,10 +112,10 @@ def _loss(explanation: Explanation, width: int) -> Iterator[str]:
     sizes = f", n = {n}" + (f", k = {walk.predictions.shape[1]}" if "/k" in walk.losses.formula else "")
     sizes += f", d = {walk.targets.shape[1]}" if "1/d" in walk.losses.formula else ""
     yield from _text(f"{walk.losses.formula}, {letter} = {walk.loss_of}{sizes}", width)
-    weight = "" if walk.weights is None else "w_i·"
-    if walk.weights is not None:
-        yield from _text(f"w {walk.weights.shape}, what each row counts, 1 in the mean of all training rows", width)
-        yield from _array(walk.weights, width)
+    weight = "" if walk.row_weights is None else "w_i·"
+    if walk.row_weights is not None:
+        yield from _text(f"w {walk.row_weights.shape}, what each row counts, 1 in the mean of all training rows", width)
+        yield from _array(walk.row_weights, width)
     if n > 1:
         yield from _quantity(walk.losses, width, formula="")
     mean = f"{weight}L_i".replace("_i", "_1") if n == 1 else f"1/{n} · Σ_i {weight}L_i"

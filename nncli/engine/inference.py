@@ -57,8 +57,8 @@ class Inference:
             link()
             if targets is not None:
                 np.copyto(batch.targets, targets[where])
-                if batch.weights is not None:
-                    np.copyto(batch.weights, 1 if weights is None else weights[where])
+                if batch.row_weights is not None:
+                    np.copyto(batch.row_weights, 1 if weights is None else weights[where])
                 total += float(batch.loss()) * batch.n
         return None if targets is None else total / len(self.predictions)
 

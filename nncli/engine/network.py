@@ -161,7 +161,7 @@ class Network:
             keep_signals: Whether every signal stays readable after ``forward``; otherwise a layer that works in place
                 writes over its input.
             buffers: Where the arrays come from, new ones when not given; ``StandIns`` tell what they would take.
-            weighted: Whether each row has a weight in the loss; see ``weights``.
+            weighted: Whether each row has a weight in the loss; see ``row_weights``.
         """
         overwrites = [not keep_signals and self.overwrites_input(i) for i in range(len(self.stages))]
         if buffers is None:
@@ -172,13 +172,13 @@ class Network:
 class Bound:
     """A network bound to a batch size, a precision and a parameter vector.
 
-    Fill ``inputs`` (but for its last column, of ones), ``targets``, and ``weights`` if it has any, then call
+    Fill ``inputs`` (but for its last column, of ones), ``targets``, and ``row_weights`` if it has any, then call
     ``forward``, ``loss``, ``backward``. None of them allocates anything that grows with the batch or the network.
 
     Attributes:
         inputs: (..., n, d + 1), the batch, row by row in memory, as rows are gathered.
         targets: (n,) class codes or (n, k) values, as the loss wants them.
-        weights: (n,), what each row counts in the loss, 1 as yet; None if the binding is not weighted.
+        row_weights: (n,), what each row counts in the loss, 1 as yet; None if the binding is not weighted.
         outputs: (..., n, k), what the last layer gives.
         losses: (..., n), the loss of each row times its weight, after ``loss``.
         output_gradient: (..., n, k), the gradient by ``outputs``, until backward has gone through the last layer.
@@ -259,11 +259,11 @@ class Bound:
         self._loss, self._slope_of_loss = network.loss.bind(
             self.outputs, self.targets, self.losses, self.output_gradient, 1 / n, buffers
         )
-        self.weights = buffers.rows((n,), theta.real.dtype) if weighted else None
-        if self.weights is not None:
-            self.weights[...] = 1
+        self.row_weights = buffers.rows((n,), theta.real.dtype) if weighted else None
+        if self.row_weights is not None:
+            self.row_weights[...] = 1
             self._loss, self._slope_of_loss = weigh(
-                self._loss, self._slope_of_loss, self.losses, self.output_gradient, self.weights, buffers
+                self._loss, self._slope_of_loss, self.losses, self.output_gradient, self.row_weights, buffers
             )
         weights, slopes = network.layout.views(theta), network.layout.views(gradient)
         buffers.owner = PENALTY

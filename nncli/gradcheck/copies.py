@@ -45,7 +45,7 @@ class Point:
         targets: (n,) codes or (n, k) values.
         noise: The random arrays of each stage, frozen; as outside of the training where none are given.
         skips: What the forks remember that lie in front of this network, for its joins in order.
-        weights: (n,), what each row counts in the loss; None where all count the same.
+        row_weights: (n,), what each row counts in the loss; None where all count the same.
     """
 
     network: Network
@@ -54,7 +54,7 @@ class Point:
     targets: Array
     noise: tuple[tuple[Array, ...], ...] = ()
     skips: tuple[Array, ...] = ()
-    weights: Array | None = None
+    row_weights: Array | None = None
 
     def drawn(self, rng: Generator) -> Point:
         """The same, with random arrays drawn once."""
@@ -64,9 +64,9 @@ class Point:
 
     def freeze(self, batch: Bound) -> None:
         """Give a binding of the network what belongs to this point: weights, noise, what joins add from before it."""
-        if self.weights is not None:
-            assert batch.weights is not None
-            batch.weights[...] = self.weights
+        if self.row_weights is not None:
+            assert batch.row_weights is not None
+            batch.row_weights[...] = self.row_weights
         for bound, noise in zip(batch.stages, self.noise, strict=False):
             for array, frozen in zip(bound.wires.noise, noise, strict=True):
                 array[...] = frozen
@@ -89,7 +89,7 @@ class Point:
             n,
             input_gradient=input_gradient,
             keep_signals=keep_signals,
-            weighted=self.weights is not None,
+            weighted=self.row_weights is not None,
         )
         batch.inputs[...] = self.inputs
         batch.targets[...] = self.targets
@@ -118,7 +118,7 @@ class Point:
     @property
     def mean_weight(self) -> float:
         """Of its rows."""
-        return 1.0 if self.weights is None else float(self.weights.mean())
+        return 1.0 if self.row_weights is None else float(self.row_weights.mean())
 
     def after(self, stage: int) -> Point:
         """The same place, seen from behind ``stage``: its output is the input of the network that is left."""
@@ -134,7 +134,7 @@ class Point:
             elif isinstance(bound.stage.layer, Join):
                 remembered.pop()
         rest, noise, skips = self.network.after(stage), self.noise[stage + 1 :], tuple(reversed(remembered))
-        return Point(rest, theta, inputs, self.targets, noise, skips, self.weights)
+        return Point(rest, theta, inputs, self.targets, noise, skips, self.row_weights)
 
 
 Tick: TypeAlias = Callable[[int], None]
@@ -187,7 +187,7 @@ class Copies:
             n,
             inputs=self._signal,
             keep_signals=True,
-            weighted=rest.weights is not None,
+            weighted=rest.row_weights is not None,
         )
         self._batch.targets[...] = point.targets
         rest.freeze(self._batch)

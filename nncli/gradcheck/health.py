@@ -91,8 +91,8 @@ def look(point: Point, place: str, *, single: bool) -> Health:
 def _precision(point: Point) -> Iterator[Precision]:
     theta, inputs = (a.astype(np.float32).astype(float) for a in (point.theta, point.inputs))
     targets = point.targets if point.targets.dtype.kind == "i" else point.targets.astype(np.float32).astype(float)
-    weights = None if point.weights is None else point.weights.astype(np.float32).astype(float)
-    rounded = replace(point, theta=theta, inputs=inputs, targets=targets, weights=weights)
+    weights = None if point.row_weights is None else point.row_weights.astype(np.float32).astype(float)
+    rounded = replace(point, theta=theta, inputs=inputs, targets=targets, row_weights=weights)
     exact, single = (_gradient(rounded, dtype) for dtype in (np.float64, np.float32))
     simulated = [gradient for gradient, _ in rounded_gradients(rounded, UNIT, forward=True, slopes=False)]
     views, least = point.network.layout.views, FLOOR * float(np.abs(exact).max(initial=0))

@@ -52,11 +52,11 @@ def ask(point: Point) -> OracleAnswer:
                 remembered.append(signal)
             given = (remembered.pop(),) if isinstance(stage.layer, Join) else noise
             signal = stage.layer.reference(signal, own, given, xp)
-        if point.weights is None:
+        if point.row_weights is None:
             return xp.mean(network.loss.reference(signal, point.targets, xp))
-        counts = point.weights > 0
+        counts = point.row_weights > 0
         losses = network.loss.reference(signal[counts], point.targets[counts], xp)
-        return xp.sum(point.weights[counts] * losses) / len(inputs)
+        return xp.sum(point.row_weights[counts] * losses) / len(inputs)
 
     def penalty(theta: Any) -> Any:
         tensors = network.layout.views(theta)

@@ -43,7 +43,7 @@ def rounded_gradients(point: Point, unit: float, *, forward: bool, slopes: bool)
         round_(batch.output_gradient)
         # the slope of a loss is often a difference of numbers as large as 1, over the rows, times the weight
         drawn = unit / len(point.inputs) * rng.uniform(-1, 1, batch.output_gradient.shape)
-        batch.output_gradient[...] += drawn if point.weights is None else drawn * point.weights[:, np.newaxis]
+        batch.output_gradient[...] += drawn if point.row_weights is None else drawn * point.row_weights[:, np.newaxis]
         for bound in reversed(batch.stages):
             arriving = np.abs(bound.wires.dY).max(axis=-1, keepdims=True)
             round_(bound.wires.dY)

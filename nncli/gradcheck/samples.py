@@ -71,4 +71,4 @@ def sample_point(network: Network, *, n: int = 6, seed: int = 0, weighted: bool 
         return point
     weights = 10 ** rng.uniform(-2, 1, n)
     weights[1:][-1:] = 0
-    return replace(point, weights=weights)
+    return replace(point, row_weights=weights)

@@ -48,7 +48,7 @@ class Batches:
             rows.inputs.take(chosen, 0, batch.inputs, "clip")
             rows.targets.take(chosen, 0, batch.targets, "clip")
             if rows.weights is not None:
-                rows.weights.take(chosen, 0, batch.weights, "clip")
+                rows.weights.take(chosen, 0, batch.row_weights, "clip")
             if noise is not None:
                 batch.draw(noise)
             yield batch

@@ -98,8 +98,8 @@ class Iterations:
     def _begin(self) -> None:
         np.copyto(self._batch.inputs, self._rows.inputs)
         np.copyto(self._batch.targets, self._rows.targets)
-        if self._rows.weights is not None and self._batch.weights is not None:
-            np.copyto(self._batch.weights, self._rows.weights)
+        if self._rows.weights is not None and self._batch.row_weights is not None:
+            np.copyto(self._batch.row_weights, self._rows.weights)
         self._talk = conversation(self._minimizer, self._theta.astype(np.float64), self._iterations)
         self._answer(None)
 

@@ -32,14 +32,14 @@ def test_a_row_of_weight_2_is_a_row_twice(fuse: bool) -> None:
     at = point(network(Tanh(), Softmax(), CrossEntropy(), fuse=fuse))
     times = np.array([2, 0, 1, 3, 1, 5])
     again = replace(at, inputs=at.inputs.repeat(times, axis=0), targets=at.targets.repeat(times), noise=())
-    one, two = loss_and_gradient(replace(at, weights=to_mean_one(times))), loss_and_gradient(again)
+    one, two = loss_and_gradient(replace(at, row_weights=to_mean_one(times))), loss_and_gradient(again)
     assert one[0] == pytest.approx(two[0], rel=1e-14)
     np.testing.assert_allclose(one[1], two[1], rtol=1e-12, atol=1e-15)
 
 
 def test_weights_of_1_change_no_bit() -> None:
     at = point(network(Tanh(), Identity(), MeanSquaredError(), fuse=False))
-    plain, weighted = loss_and_gradient(at), loss_and_gradient(replace(at, weights=np.ones(6)))
+    plain, weighted = loss_and_gradient(at), loss_and_gradient(replace(at, row_weights=np.ones(6)))
     assert plain[0] == weighted[0]
     np.testing.assert_array_equal(plain[1], weighted[1])
 
@@ -51,8 +51,8 @@ def test_a_row_that_does_not_count_may_have_an_infinite_loss() -> None:
     at.network.layout.views(theta)["layers.2.bias"][...] = [0, 0, 2000]
     hopeless = replace(at, theta=theta, targets=np.array([2, 2, 2, 2, 2, 0]))
     with np.errstate(all="ignore"):
-        assert np.isinf(loss_and_gradient(replace(hopeless, weights=np.ones(6)))[0])
-        loss, gradient = loss_and_gradient(replace(hopeless, weights=np.array([1.0, 1, 1, 1, 1, 0])))
+        assert np.isinf(loss_and_gradient(replace(hopeless, row_weights=np.ones(6)))[0])
+        loss, gradient = loss_and_gradient(replace(hopeless, row_weights=np.array([1.0, 1, 1, 1, 1, 0])))
     assert np.isfinite(loss)
     assert np.isfinite(gradient).all()
 
@@ -74,7 +74,7 @@ def test_balanced_is_that_of_scikit_learn() -> None:
 @pytest.mark.parametrize("ratio", [1.0, 1e3, 1e12])
 def test_weighted_gradients_are_proven_whatever_the_ratio_of_the_weights(ratio: float) -> None:
     at = point(network(Tanh(), Softmax(), CrossEntropy(), fuse=True))
-    proof = check_point(replace(at, weights=np.array([ratio, 1, 0, 1 / ratio, 1, 1])))
+    proof = check_point(replace(at, row_weights=np.array([ratio, 1, 0, 1 / ratio, 1, 1])))
     assert proof.verdict == "right"
 
 
@@ -94,7 +94,7 @@ def test_a_weight_that_is_forgotten_on_the_way_back_is_found(monkeypatch: pytest
 
     monkeypatch.setattr(nncli.engine.network, "weigh", forgetful)
     at = point(network(Tanh(), Softmax(), CrossEntropy(), fuse=True))
-    proof = check_point(replace(at, weights=np.array([1, 1, 1, 1, 1, 1.001])))
+    proof = check_point(replace(at, row_weights=np.array([1, 1, 1, 1, 1, 1.001])))
     assert proof.verdict == "wrong"
     assert {"complex_step", "differences", "oracle"} <= set(proof.found_by)
 

@@ -114,7 +114,7 @@ def test_gradcheck_and_explain_have_the_weights_of_the_config() -> None:
     heavy = config("loss.class_weight={rare: 1e6}")
     assert check_gradients(heavy).verdict == "right"
     walk = explain_network(heavy, rows=5).walk
-    np.testing.assert_array_equal(walk.weights, build(heavy).train.weights[:5])
+    np.testing.assert_array_equal(walk.row_weights, build(heavy).train.weights[:5])
     assert walk.loss == pytest.approx(walk.losses.values.mean())
 
 
