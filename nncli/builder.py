@@ -21,8 +21,9 @@ from nncli.engine import initializers, losses
 from nncli.engine.activations import Activation
 from nncli.engine.buffers import Array
 from nncli.engine.initializers import Initializer
-from nncli.engine.layers import Activate, Dense, Dropout, Layer, Normalize
+from nncli.engine.layers import Activate, Dense, Layer, Normalize
 from nncli.engine.network import Network
+from nncli.engine.noise import Dropout
 from nncli.engine.optimizers import Optimizer
 from nncli.engine.penalties import Penalty
 from nncli.engine.randomness import Purpose, stream

@@ -12,9 +12,10 @@ import numpy as np
 from nncli.engine import activations, losses, norms, optimizers
 from nncli.engine.activations import Sigmoid, Tanh
 from nncli.engine.buffers import Array, Buffers
-from nncli.engine.layers import Activate, Dense, Dropout, Layer, Normalize
+from nncli.engine.layers import Activate, Dense, Layer, Normalize
 from nncli.engine.losses import MeanSquaredError
 from nncli.engine.network import Network
+from nncli.engine.noise import Dropout
 from nncli.engine.optimizers import Optimizer
 from nncli.engine.penalties import Penalty
 from nncli.engine.residual import Fork, Join

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nncli.engine.activations import Relu, Softmax, Tanh
-from nncli.engine.layers import Activate, Dense, Dropout, Layer, Normalize
+from nncli.engine.layers import Activate, Dense, Layer, Normalize
 from nncli.engine.losses import CrossEntropy
 from nncli.engine.network import Network
+from nncli.engine.noise import Dropout
 from nncli.engine.norms import LayerNorm
 from nncli.engine.penalties import Penalty
 from nncli.engine.residual import Fork, Join

@@ -11,9 +11,10 @@ from networks import point
 from nncli.engine import norms
 from nncli.engine.activations import Identity, Relu, Tanh
 from nncli.engine.inference import Inference
-from nncli.engine.layers import Activate, Dense, Dropout, Normalize
+from nncli.engine.layers import Activate, Dense, Normalize
 from nncli.engine.losses import MeanSquaredError
 from nncli.engine.network import Network
+from nncli.engine.noise import Dropout
 from nncli.engine.norms import LayerNorm
 from nncli.engine.residual import Fork, Join
 from nncli.gradcheck.check import check_point

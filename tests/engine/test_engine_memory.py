@@ -12,9 +12,10 @@ from nncli.engine import optimizers
 from nncli.engine.activations import Relu, Softmax
 from nncli.engine.buffers import Buffers, StandIns
 from nncli.engine.inference import Inference
-from nncli.engine.layers import Activate, Dense, Dropout, Normalize
+from nncli.engine.layers import Activate, Dense, Normalize
 from nncli.engine.losses import CrossEntropyOfSoftmax
 from nncli.engine.network import Network
+from nncli.engine.noise import Dropout
 from nncli.engine.norms import LayerNorm
 from nncli.engine.optimizers import Optimizer
 from nncli.engine.penalties import Penalty
