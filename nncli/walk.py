@@ -15,7 +15,7 @@ import numpy as np
 from nncli.engine.buffers import Array, Buffers
 from nncli.engine.layers import Activate, Dense
 from nncli.engine.network import Bound, Network, Stage
-from nncli.engine.parameters import Parameter
+from nncli.engine.parameters import Parameter, Weights
 from nncli.engine.penalties import Penalty
 
 SYMBOLS = {"dense": "Z", "activation": "A", "weight": "W", "bias": "b"}
@@ -57,6 +57,7 @@ class ExplainedLayer:
         does: ``dense, tanh``.
         inputs: How many numbers a row has before it, and ``outputs`` behind it.
         parameters: What it has learned.
+        statistics: What it keeps of the batches of the training.
         forward: Its signals.
         backward: The gradient of the loss by each of its signals and parameters.
         penalty: The gradient of the penalty by the parameters that have one.
@@ -70,6 +71,7 @@ class ExplainedLayer:
     inputs: int
     outputs: int
     parameters: tuple[Quantity, ...]
+    statistics: tuple[Quantity, ...]
     forward: tuple[Quantity, ...]
     backward: tuple[Quantity, ...]
     penalty: tuple[Quantity, ...]
@@ -77,7 +79,7 @@ class ExplainedLayer:
 
     def to_json(self) -> dict[str, Any]:
         """Everything, the quantities by their names."""
-        groups = ("parameters", "forward", "backward", "penalty")
+        groups = ("parameters", "statistics", "forward", "backward", "penalty")
         return {
             "layer": self.number,
             "name": self.block,
@@ -129,17 +131,27 @@ class Walk:
         }
 
 
-def walk(network: Network, theta: Array, inputs: Array, targets: Array) -> Walk:
-    """Take a batch forward and back, at the precision of ``theta``, and keep every array.
+def walk(network: Network, weights: Weights, inputs: Array, targets: Array) -> Walk:
+    """Take a batch forward and back, at the precision of ``weights``, and keep every array.
+
+    The network is looked at as it predicts: nothing is dropped, and norms go by their running statistics.
 
     Args:
         network: The network.
-        theta: Its parameters (size,).
+        weights: What it has learned.
         inputs: (n, d + 1), ones in the last column.
         targets: (n,) codes or (n, k) values, as the loss takes them.
     """
-    gradient = np.zeros_like(theta)
-    bound = network.bind(theta, gradient, len(inputs), input_gradient=True, keep_signals=True)
+    gradient = np.zeros_like(weights.theta)
+    bound = network.bind(
+        weights.theta,
+        gradient,
+        len(inputs),
+        statistics=weights.statistics,
+        evaluating=True,
+        input_gradient=True,
+        keep_signals=True,
+    )
     bound.inputs[...] = inputs
     bound.targets[...] = targets
     assert bound.input_gradient is not None
@@ -157,7 +169,7 @@ def walk(network: Network, theta: Array, inputs: Array, targets: Array) -> Walk:
         bound.backward_penalty()
         of_penalty = gradient.copy()
         penalty = float(bound.penalty()) if network.penalties() else None
-    story = _Story(network, theta, bound, predictions, slopes, of_loss, of_penalty)
+    story = _Story(network, bound, predictions, slopes, of_loss, of_penalty)
     return Walk(
         inputs=Quantity("X", "X", "", bound.inputs[:, :-1].copy()),
         targets=bound.targets.copy(),
@@ -187,7 +199,6 @@ class _Story:
     def __init__(
         self,
         network: Network,
-        theta: Array,
         bound: Bound,
         predictions: Array,
         slopes: list[Array],
@@ -196,7 +207,8 @@ class _Story:
     ) -> None:
         self._network, self._bound, self._predictions, self._slopes = network, bound, predictions, slopes
         views = network.layout.views
-        self._theta, self._of_loss, self._of_penalty = views(theta.copy()), views(of_loss), views(of_penalty)
+        self._weights = network.tensors(bound.weights.copy())
+        self._of_loss, self._of_penalty = views(of_loss), views(of_penalty)
         self._blocks = [
             (number, block, [i for i, _ in stages])
             for number, (block, stages) in enumerate(groupby(enumerate(network.stages), lambda e: e[1].block), start=1)
@@ -241,7 +253,8 @@ class _Story:
             does=", ".join([*does, *([f"{fused.name} within the loss"] if fused else [])]),
             inputs=stages[indices[0]].inputs,
             outputs=stages[indices[-1]].outputs,
-            parameters=tuple(q for i in indices for q in self._tensors(i, self._theta)),
+            parameters=tuple(q for i in indices for q in self._tensors(i, self._weights)),
+            statistics=tuple(q for i in indices for q in self._statistics(i)),
             forward=tuple(q for i in indices for q in self._forward(i)),
             backward=tuple(q for i in reversed(indices) for q in self._backward(i)),
             penalty=tuple(q for i in indices for q in self._penalties(i)),
@@ -287,6 +300,15 @@ class _Story:
             for q in self._tensors(i, self._of_penalty, prefix="dR/d")
             if q.tensor in penalized
         ]
+
+    def _statistics(self, i: int) -> list[Quantity]:
+        stage, number = self._network.stages[i], self._number(i)
+        names = [(p.name, f"{stage.block}.{p.name}") for p in stage.layer.statistics(stage.inputs)]
+        return [Quantity(name, f"{name}{number}", "", self._weights[tensor], tensor) for name, tensor in names]
+
+    def _number(self, i: int) -> int:
+        """That of the block of stage ``i``."""
+        return next(number for number, _, indices in self._blocks if i in indices)
 
     def _tensors(self, i: int, views: Mapping[str, Array], prefix: str = "") -> list[Quantity]:
         """The parameters of stage ``i``, or something of their shapes."""

@@ -41,7 +41,7 @@ def page(explanation: Explanation, width: int) -> Iterator[str]:
     for layer in walk.layers:
         yield ""
         yield from _text(f"forward, {_title(layer)}", width, indent=0)
-        for quantity in (*layer.parameters, *layer.forward):
+        for quantity in (*layer.parameters, *layer.statistics, *layer.forward):
             yield from _quantity(quantity, width)
     yield ""
     yield from _loss(explanation, width)

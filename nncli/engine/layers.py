@@ -23,6 +23,11 @@ from nncli.engine.parameters import Parameter
 from nncli.engine.penalties import NO_PENALTY, Penalty
 
 
+def no_array() -> Array:
+    """For what a layer does not have."""
+    return np.zeros(0)
+
+
 @dataclass(frozen=True)
 class Wires:
     """The arrays between which a layer is bound.
@@ -38,7 +43,11 @@ class Wires:
         dY: Where dC/dY is found, (..., n, d_out); the array of ``dX`` for a layer that ``passes_gradient``.
         theta: The layer's own slice of the parameter vector, (..., size).
         gradient: The same slice of the gradient, (..., size).
-        noise: What the layer draws, an array (n, width) for each of ``Layer.noise``; the same for all copies.
+        statistics: The layer's slice of the running statistics, the same for all copies.
+        measured: What the batch that went forward shows in their place, (..., size); forward writes it, in training.
+        evaluating: Whether the layer is bound as it predicts, not as it trains.
+        noise: What the layer draws, an array (n, width) for each of ``Layer.noise``; the same for all copies, and
+            none where it is evaluating.
         skip: The signal that a ``Fork`` remembers and its ``Join`` adds, (..., n, d_skip).
         d_skip: Its gradient, which the join writes and the fork adds to that of its input.
     """
@@ -49,6 +58,9 @@ class Wires:
     dY: Array
     theta: Array
     gradient: Array
+    statistics: Array = field(default_factory=no_array)
+    measured: Array = field(default_factory=no_array)
+    evaluating: bool = False
     noise: tuple[Array, ...] = ()
     skip: Array | None = None
     d_skip: Array | None = None
@@ -66,6 +78,8 @@ class Layer(ABC):
     """Whether backward reads the output, so that the next layer must not write over it."""
     passes_gradient: bool = False
     """Whether backward leaves dC/dX in the array where it found dC/dY."""
+    least_rows: int = 1
+    """The fewest rows that a batch of the training may have."""
     penalty: Penalty = NO_PENALTY
 
     @property
@@ -85,8 +99,20 @@ class Layer(ABC):
         """Fill its parameters, by their names within the layer, with their initial values."""
         return
 
+    def statistics(self, d_in: int) -> tuple[Parameter, ...]:
+        """What it keeps of the batches that it has seen, to predict by; nothing for most."""
+        return ()
+
+    def reset(self, tensors: Mapping[str, Array]) -> None:
+        """Fill its statistics, by their names within the layer, with what they are before the first batch."""
+        return
+
+    def settle(self, wires: Wires, buffers: Buffers) -> Step | None:
+        """What moves the running statistics by the batch that went forward; a step of its own, once an update."""
+        return None
+
     def formulas(self) -> Mapping[str, str]:
-        """How it computes Y, dX and the gradient of each parameter, for a reader.
+        """How it computes Y, dX and the gradient of each parameter outside of the training, for a reader.
 
         The keys are "Y", "dX" and the parameters' names; in the formulas, {X}, {Y}, {dX}, {dY} and {the name of a
         parameter} stand for what the array is called where the formula is shown.
@@ -120,7 +146,8 @@ class Layer(ABC):
     def reference(self, X: Any, tensors: Mapping[str, Any], given: tuple[Any, ...], xp: Any) -> Any:
         """Y by the formula, in the functions of ``xp``.
 
-        X comes without a column of ones; ``given`` is the layer's noise, or the signal that a join adds.
+        X comes without a column of ones. ``tensors`` holds the layer's parameters; as it predicts, its statistics, too.
+        ``given`` is the layer's noise, or the signal that a join adds.
         """
 
     def switches(self, X: Array) -> tuple[Array, ...]:
@@ -264,6 +291,11 @@ class Normalize(Layer):
         """With the norm's name."""
         return f"{self.norm.name} norm"
 
+    @property
+    def least_rows(self) -> int:  # type: ignore[override]
+        """As the norm says."""
+        return self.norm.least_rows
+
     def parameters(self, d_in: int) -> tuple[Parameter, ...]:
         """A scale and a shift for each unit."""
         return Parameter("scale", (d_in,), "scale"), Parameter("shift", (d_in,), "bias")
@@ -273,25 +305,53 @@ class Normalize(Layer):
         tensors["scale"][...] = 1
         tensors["shift"][...] = 0
 
+    def statistics(self, d_in: int) -> tuple[Parameter, ...]:
+        """Those of the norm, a number for each unit."""
+        return tuple(Parameter(name, (d_in,), "statistic") for name in self.norm.statistics)
+
+    def reset(self, tensors: Mapping[str, Array]) -> None:
+        """As the norm says."""
+        for name, value in self.norm.statistics.items():
+            tensors[name][...] = value
+
     def bind(self, wires: Wires, buffers: Buffers) -> tuple[Step, Step]:
-        """The norm's own two functions."""
+        """The norm's own two functions: those of the training, or those that predict."""
+        arrays = self._arrays(wires)
+        return self.norm.bind_evaluation(arrays, buffers) if wires.evaluating else self.norm.bind(arrays, buffers)
+
+    def settle(self, wires: Wires, buffers: Buffers) -> Step | None:
+        """The norm's own, if it has statistics."""
+        return self.norm.settle(self._arrays(wires), buffers) if self.norm.statistics else None
+
+    def _arrays(self, wires: Wires) -> NormArrays:
         d = wires.X.shape[-1]
 
-        def halves(flat: Array) -> tuple[Array, Array]:
-            return flat[..., :d], flat[..., d:]
+        def rows(flat: Array) -> tuple[Array, ...]:
+            return tuple(flat[..., np.newaxis, i : i + d] for i in range(0, flat.shape[-1], d))
 
-        scale, shift = (half[..., np.newaxis, :] for half in halves(wires.theta))
-        arrays = NormArrays(wires.X, wires.Y, wires.dX, wires.dY, scale, shift, *halves(wires.gradient))
-        return self.norm.bind(arrays, buffers)
+        scale, shift = rows(wires.theta)
+        d_scale, d_shift = wires.gradient[..., :d], wires.gradient[..., d:]
+        return NormArrays(
+            wires.X,
+            wires.Y,
+            wires.dX,
+            wires.dY,
+            scale,
+            shift,
+            d_scale,
+            d_shift,
+            running=rows(wires.statistics),
+            measured=rows(wires.measured),
+        )
 
     def reference(self, X: Any, tensors: Mapping[str, Any], given: tuple[Any, ...], xp: Any) -> Any:
-        return self.norm.reference(X, tensors["scale"], tensors["shift"], xp)
+        return self.norm.reference(X, tensors, xp)
 
     def formulas(self) -> Mapping[str, str]:
         """As the record states them."""
         return {
-            "Y": f"norm({{X}}), {self.norm.formula}",
-            "dX": self.norm.derivative,
+            "Y": f"norm({{X}}), {self.norm.evaluation_formula or self.norm.formula}",
+            "dX": self.norm.evaluation_derivative or self.norm.derivative,
             "scale": "Σ_rows {dY} ⊙ x̂",
             "shift": "Σ_rows {dY}",
         }

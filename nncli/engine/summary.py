@@ -40,9 +40,9 @@ class BlockSummary:
 def blocks_of(network: Network, n: int, dtype: DTypeLike) -> tuple[BlockSummary, ...]:
     """Every block of ``network`` as it trains on batches of ``n`` rows, between its input and its loss."""
     arrays = StandIns(dtype)
-    theta, gradient = (arrays.keep((network.layout.size,)) for _ in range(2))
+    weights, gradient = network.weights(arrays), arrays.keep((network.layout.size,))
     batch = arrays.part("batch")
-    network.bind(theta, gradient, n, buffers=batch)
+    network.bind(weights.theta, gradient, n, statistics=weights.statistics, buffers=batch)
 
     def block(name: str, made_of: tuple[str, ...], shape: tuple[int, ...]) -> BlockSummary:
         return BlockSummary(name, made_of, shape, 0, 0, batch.bytes[name])

@@ -45,6 +45,8 @@ class Point:
         targets: (n,) codes or (n, k) values.
         noise: The random arrays of each stage, frozen; as outside of the training where none are given.
         skips: What the forks remember that lie in front of this network, for its joins in order.
+        statistics: The running statistics at float64; those before the first batch where none are given.
+        evaluating: Whether the network is checked as it predicts, not as it trains.
     """
 
     network: Network
@@ -53,6 +55,8 @@ class Point:
     targets: Array
     noise: tuple[tuple[Array, ...], ...] = ()
     skips: tuple[Array, ...] = ()
+    statistics: Array | None = None
+    evaluating: bool = False
 
     def drawn(self, rng: Generator) -> Point:
         """The same, with random arrays drawn once."""
@@ -78,7 +82,15 @@ class Point:
         """The network bound at this point, the batch filled in."""
         theta = self.theta.astype(dtype)
         n, gradient = len(self.inputs), np.zeros_like(theta)
-        batch = self.network.bind(theta, gradient, n, input_gradient=input_gradient, keep_signals=keep_signals)
+        batch = self.network.bind(
+            theta,
+            gradient,
+            n,
+            statistics=None if self.statistics is None else self.statistics.astype(theta.real.dtype),
+            evaluating=self.evaluating,
+            input_gradient=input_gradient,
+            keep_signals=keep_signals,
+        )
         batch.inputs[...] = self.inputs
         batch.targets[...] = self.targets
         self.freeze(batch)
@@ -116,7 +128,8 @@ class Point:
             elif isinstance(bound.stage.layer, Join):
                 remembered.pop()
         rest, noise, skips = self.network.after(stage), self.noise[stage + 1 :], tuple(reversed(remembered))
-        return Point(rest, theta, inputs, self.targets, noise, skips)
+        statistics = self.resting.statistics[self.network.statistics_places[stage].stop :]
+        return Point(rest, theta, inputs, self.targets, noise, skips, statistics, self.evaluating)
 
 
 Tick: TypeAlias = Callable[[int], None]
@@ -163,7 +176,15 @@ class Copies:
         self._entries, self._written, self.count = entries, entries[:0], count_of(len(entries), signals)
         self._signal = Buffers(dtype).keep((self.count, n, width))
         self._signal[...] = rest.inputs
-        self._batch = network.bind(rest.theta, np.zeros_like(rest.theta), n, inputs=self._signal, keep_signals=True)
+        self._batch = network.bind(
+            rest.theta,
+            np.zeros_like(rest.theta),
+            n,
+            statistics=rest.statistics,
+            evaluating=rest.evaluating,
+            inputs=self._signal,
+            keep_signals=True,
+        )
         self._batch.targets[...] = point.targets
         rest.freeze(self._batch)
         self._moved = stage_copies(point, stage, self.count, dtype)
@@ -359,9 +380,11 @@ class _OwnParameters(StageCopies):
         self._theta = np.tile(at.theta.astype(dtype), (count, 1))
         self._Y = Buffers(dtype).keep((count, *at.Y.shape))
         X = np.broadcast_to(at.X.astype(dtype), (count, *at.X.shape))
-        self._forward, _ = layer.bind(
-            Wires(X, self._Y, None, self._Y, self._theta, self._theta, at.noise, at.skip, at.d_skip), Buffers(dtype)
+        measured = np.zeros((count, at.measured.size), dtype)
+        own = replace(
+            at, X=X, Y=self._Y, dX=None, dY=self._Y, theta=self._theta, gradient=self._theta, measured=measured
         )
+        self._forward, _ = layer.bind(own, Buffers(dtype))
 
     def move(self, entries: Array, shift: complex | Array) -> None:
         copy = np.arange(len(entries))

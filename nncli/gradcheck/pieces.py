@@ -21,12 +21,12 @@ from nncli.engine.penalties import Penalty
 from nncli.engine.residual import Fork, Join
 from nncli.gradcheck.check import check_point
 from nncli.gradcheck.copies import Point
-from nncli.gradcheck.samples import sample_network, sample_point
+from nncli.gradcheck.samples import INPUTS, sample_network, sample_points
 from nncli.gradcheck.verdict import Proof, Verdict
 
 UPDATE_LIMIT = 1e-12
-LARGE = 8
-"""Times the ordinary size: sums of about 10."""
+LARGER = np.array([*[8] * INPUTS, 1])
+"""Times the ordinary size: sums of about 10. The ones are left as they are."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,12 @@ def check_pieces(seed: int = 0) -> Iterator[PieceCheck]:
     """Check every activation, every loss behind every activation that it accepts, layer, penalty and optimizer.
 
     Each stands in a network of its own with layers before and behind it, and is looked at on six rows, on one, and on
-    six that are large, where activations are saturated or beyond their last kink.
+    six that are large, where activations are saturated or beyond their last kink; and, where it is another function as
+    it predicts, at both.
     """
     for sample in _samples():
-        points = [sample_point(sample.network, n=n, seed=seed + sample.seed) for n in (6, 1)]
-        large = points[0].inputs.copy()
-        large[:, :-1] *= LARGE
-        points.append(replace(points[0], inputs=large))
+        ordinary, single = (sample_points(sample.network, n=n, seed=seed + sample.seed) for n in (6, 1))
+        points = [*ordinary, *single, *(replace(point, inputs=point.inputs * LARGER) for point in ordinary)]
         yield PieceCheck(sample.kind, sample.piece, _joined(points, seed))
     for record in optimizers.registry:
         for optimizer in variants(record()):

@@ -43,8 +43,14 @@ def sample_network(
     return Network(INPUTS, [*layers, ("layers.2", Activate(output))], loss)
 
 
-def sample_point(network: Network, *, n: int = 6, seed: int = 0) -> Point:
-    """Random parameters (biases and scales too), a random batch with targets that the loss takes, frozen noise."""
+def sample_points(network: Network, *, n: int = 6, seed: int = 0) -> list[Point]:
+    """As the network trains, if a batch may have ``n`` rows; and as it predicts, if that is another function."""
+    points = [] if n < network.least_rows else [sample_point(network, n=n, seed=seed)]
+    return [*points, sample_point(network, n=n, seed=seed, evaluating=True)] if network.statistics else points
+
+
+def sample_point(network: Network, *, n: int = 6, seed: int = 0, evaluating: bool = False) -> Point:
+    """Random parameters (biases, scales and running statistics too), a random batch, frozen noise."""
     rng = np.random.default_rng(seed)
     theta = network.initialize(rng, np.float64)
     for name, view in network.layout.views(theta).items():
@@ -59,4 +65,5 @@ def sample_point(network: Network, *, n: int = 6, seed: int = 0) -> Point:
         targets = rng.integers(0, k, n)
     elif network.loss.classification:
         targets = rng.integers(0, 2, (n, k)).astype(float)
-    return Point(network, theta, inputs, targets).drawn(rng)
+    statistics = rng.uniform(0.5, 2, network.statistics.size)
+    return Point(network, theta, inputs, targets, statistics=statistics, evaluating=evaluating).drawn(rng)

@@ -46,11 +46,11 @@ def memory_of(experiment: Experiment) -> Memory:
     buffers = StandIns(experiment.precision)
     trainer = Trainer(experiment, buffers)
     parts = {name: part.total for name, part in buffers.parts.items()}
-    at_the_end = [COPIES_TO_SAVE * trainer.theta.nbytes]
+    at_the_end = [COPIES_TO_SAVE * sum(array.nbytes for array in (trainer.weights.theta, trainer.weights.statistics))]
     for rows in (experiment.validation, experiment.test):
         if rows is not None:
             final = StandIns(experiment.precision)
-            Inference(experiment.network, trainer.theta, len(rows.inputs), final)
+            Inference(experiment.network, trainer.weights, len(rows.inputs), final)
             at_the_end.append(final.total)
     return Memory(_data(experiment), {**parts, "at the end": max(at_the_end)})
 

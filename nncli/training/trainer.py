@@ -29,9 +29,9 @@ class Trainer:
     ``numpy.errstate(all="ignore")``, which a generator cannot set without setting it for whoever it yields to.
 
     Attributes:
-        theta: The parameters, moving while ``run`` goes on. After a divergence they are put back to the end of the
-            last epoch that was finite.
-        best_theta: The parameters of the best epoch so far by the monitored value.
+        weights: Parameters and running statistics, moving while ``run`` goes on. After a divergence they are put back
+            to the end of the last epoch that was finite.
+        best: Those of the best epoch so far by the monitored value.
         buffers: Where all arrays of the training come from. With ``StandIns`` handed in, nothing is allocated or
             drawn: they tell what the training would take, and it cannot be run.
     """
@@ -41,14 +41,16 @@ class Trainer:
         self.experiment = experiment
         self.buffers = Buffers(experiment.precision) if buffers is None else buffers
         vectors = self.buffers.part("parameters")
-        self.theta, self.best_theta, self._good, gradient = (vectors.keep((network.layout.size,)) for _ in range(4))
-        self._batches = Batches(experiment, self.theta, gradient, self.buffers)
-        self._descent = Descent(experiment, self.theta, gradient, self.buffers.part("optimizer"))
+        self.weights, self.best, self._good = (network.weights(vectors) for _ in range(3))
+        gradient = vectors.keep(self.weights.theta.shape)
+        self._batches = Batches(experiment, self.weights, gradient, self.buffers)
+        self._descent = Descent(experiment, self.weights.theta, gradient, self.buffers.part("optimizer"))
         self._judge = self._bind_validation()
         if self.buffers.real:
-            network.fill(self.theta, stream(experiment.config.seed, Purpose.WEIGHTS))
-            np.copyto(self.best_theta, self.theta)
-            np.copyto(self._good, self.theta)
+            network.fill(self.weights.theta, stream(experiment.config.seed, Purpose.WEIGHTS))
+            network.reset(self.weights.statistics)
+            self.best.assign(self.weights)
+            self._good.assign(self.weights)
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
         """Train, and tell. ``stop`` is asked after every batch; when it says so, the training ends there."""
@@ -65,15 +67,15 @@ class Trainer:
             problem = problem or self._not_finite(epoch, validation)
             if problem:
                 status = "diverged"
-                np.copyto(self.theta, self._good)
+                self.weights.assign(self._good)
                 break
             if train_loss is None:
                 status = "interrupted"
                 break
-            np.copyto(self._good, self.theta)
+            self._good.assign(self.weights)
             best = monitor.is_best(epoch, {"train_loss": train_loss, **validation})
             if best:
-                np.copyto(self.best_theta, self.theta)
+                self.best.assign(self.weights)
             penalty = float(batches.full.penalty()) if experiment.network.penalties() else None
             seconds = time.perf_counter() - began
             yield EpochEnded(epoch, descent.steps, seconds, descent.rate, train_loss, penalty, validation, best)
@@ -91,7 +93,7 @@ class Trainer:
         if rows is None or part is None:
             return dict
         buffers = self.buffers.part("validation")
-        inference = Inference(self.experiment.network, self.theta, len(rows.inputs), buffers)
+        inference = Inference(self.experiment.network, self.weights, len(rows.inputs), buffers)
         scorer = self.experiment.scorer(part)
 
         def judge() -> dict[str, float | None]:
@@ -101,7 +103,7 @@ class Trainer:
 
     def _not_finite(self, epoch: int, validation: dict[str, float | None]) -> str:
         """What is wrong at the end of an epoch; empty when all is well."""
-        for name, tensor in self.experiment.network.layout.views(self.theta).items():
+        for name, tensor in self.experiment.network.tensors(self.weights).items():
             if not np.isfinite(tensor).all():
                 return f"epoch {epoch}, last batch: {name} is not finite"
         loss = validation.get("validation_loss", 0.0)
@@ -122,6 +124,8 @@ def _epoch(
             return math.nan, f"epoch {epoch}, batch {number}: {tensor} is not finite"
         batch.backward()
         descent.step()
+        if batch.settles:
+            batch.settle()
         total += loss * batch.n
         rows += batch.n
         # after the last one the epoch is whole: it is asked once that is told

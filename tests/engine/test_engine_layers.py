@@ -16,6 +16,7 @@ from nncli.engine.losses import MeanSquaredError
 from nncli.engine.network import Network
 from nncli.engine.noise import Dropout
 from nncli.engine.norms import LayerNorm
+from nncli.engine.parameters import Weights
 from nncli.engine.residual import Fork, Join
 from nncli.gradcheck.check import check_point
 from nncli.gradcheck.samples import sample_network
@@ -81,7 +82,7 @@ def test_outside_of_the_training_nothing_is_dropped() -> None:
     at = point(with_dropout)
     outputs = []
     for net in (with_dropout, without):
-        inference = Inference(net, at.theta, len(at.inputs))
+        inference = Inference(net, Weights(at.theta, at.statistics), len(at.inputs))
         inference.run(at.inputs)
         outputs.append(inference.predictions)
     np.testing.assert_array_equal(*outputs)
