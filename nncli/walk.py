@@ -14,9 +14,10 @@ import numpy as np
 
 from nncli.engine.buffers import Array, Buffers
 from nncli.engine.layers import Activate, Dense
-from nncli.engine.network import Bound, Network, Stage
+from nncli.engine.network import Bound, Network
 from nncli.engine.parameters import Parameter, Weights
 from nncli.engine.penalties import Penalty
+from nncli.engine.stages import Stage
 
 SYMBOLS = {"dense": "Z", "activation": "A", "weight": "W", "bias": "b"}
 """What the field calls the output of a kind of layer, and a parameter; others are called by their own names."""

@@ -17,9 +17,10 @@ from numpy.random import Generator
 
 from nncli.engine.activations import Activation
 from nncli.engine.buffers import Array, Buffers, Step, rows_of
+from nncli.engine.constraints import MaxNorm
 from nncli.engine.initializers import GlorotUniform, Initializer
 from nncli.engine.norms import Norm, NormArrays
-from nncli.engine.parameters import Parameter
+from nncli.engine.parameters import Layout, Parameter
 from nncli.engine.penalties import NO_PENALTY, Penalty
 
 
@@ -81,6 +82,9 @@ class Layer(ABC):
     least_rows: int = 1
     """The fewest rows that a batch of the training may have."""
     penalty: Penalty = NO_PENALTY
+    """On its weights; biases and scales have none."""
+    constraint: MaxNorm | None = None
+    """On its weights, too."""
 
     @property
     def label(self) -> str:
@@ -167,6 +171,7 @@ class Dense(Layer):
     bias: bool = True
     initializer: Initializer = field(default_factory=GlorotUniform)
     penalty: Penalty = NO_PENALTY
+    constraint: MaxNorm | None = None
 
     kind = "dense"
 
@@ -240,7 +245,7 @@ class Dense(Layer):
 
 @dataclass(frozen=True)
 class Activate(Layer):
-    """A = f(Z), f one of the registered activations."""
+    """A = f(Z), f one of the registered activations; what it learns, the layer learns."""
 
     activation: Activation
 
@@ -258,19 +263,33 @@ class Activate(Layer):
         """The activation's name."""
         return self.activation.name
 
+    def parameters(self, d_in: int) -> tuple[Parameter, ...]:
+        """Those of the activation."""
+        return self.activation.parameters(d_in)
+
+    def initialize(self, tensors: Mapping[str, Array], rng: Generator) -> None:
+        """As the activation says."""
+        self.activation.initialize(tensors)
+
     def formulas(self) -> Mapping[str, str]:
         """As the record states them; softmax is not computed entry by entry."""
         f = self.activation
         if f.simplex:
             return {"Y": f"{f.name}({{X}}), a_j = {f.formula}", "dX": f.derivative}
-        return {"Y": f"f({{X}}), f(z) = {f.formula}", "dX": f"{{dY}} ⊙ f'({{X}}), f'(z) = {f.derivative}"}
+        return {
+            "Y": f"f({{X}}), f(z) = {f.formula}",
+            "dX": f"{{dY}} ⊙ f'({{X}}), f'(z) = {f.derivative}",
+            **f.slopes,
+        }
 
     def bind(self, wires: Wires, buffers: Buffers) -> tuple[Step, Step]:
         """The activation's own two functions."""
-        return self.activation.bind(wires.X, wires.Y, wires.dY, buffers)
+        layout = Layout((parameter.name, parameter) for parameter in self.parameters(wires.X.shape[-1]))
+        tensors, slopes = layout.views(wires.theta), layout.views(wires.gradient)
+        return self.activation.bind_learned(wires.X, wires.Y, wires.dY, tensors, slopes, buffers)
 
     def reference(self, X: Any, tensors: Mapping[str, Any], given: tuple[Any, ...], xp: Any) -> Any:
-        return self.activation.reference(X, xp)
+        return self.activation.reference_learned(X, tensors, xp)
 
     def switches(self, X: Array) -> tuple[Array, ...]:
         """The distance from each kink."""

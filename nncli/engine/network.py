@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import accumulate
 
@@ -13,50 +12,19 @@ from numpy.typing import DTypeLike
 
 from nncli.engine.activations import Activation
 from nncli.engine.buffers import Array, Buffers, Step, buffers_like
+from nncli.engine.constraints import MaxNorm
 from nncli.engine.layers import Layer, Wires
 from nncli.engine.losses import Loss
 from nncli.engine.parameters import Layout, Parameter, Weights
 from nncli.engine.penalties import Penalty
 from nncli.engine.residual import Fork, Join
+from nncli.engine.stages import BoundStage, Stage
 
 INPUT, LOSS, PENALTY = "input", "loss", "penalty"
-"""Whose arrays they are that belong to no block (``Buffers.owner``)."""
+"""Whose arrays they are that belong to no block of the config (``Buffers.owner``).
 
-
-@dataclass(frozen=True)
-class Stage:
-    """A layer in its place: the block that it belongs to (``layers.0``) and the number of its inputs."""
-
-    block: str
-    layer: Layer
-    inputs: int
-
-    @property
-    def outputs(self) -> int:
-        """The number of its outputs."""
-        return self.layer.width(self.inputs)
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        return f"{self.block}.{self.layer.kind}"
-
-    def noise(self, n: int, buffers: Buffers) -> tuple[Array, ...]:
-        """The random arrays of its layer for batches of ``n`` rows, quiet as yet."""
-        dtype = np.zeros(0, buffers.dtype).real.dtype
-        arrays = tuple(buffers.keep((n, width), dtype) for width in self.layer.noise(self.inputs))
-        self.layer.quiet(arrays)
-        return arrays
-
-
-@dataclass(frozen=True)
-class BoundStage:
-    """A stage with its arrays, and the two functions that work on them."""
-
-    stage: Stage
-    wires: Wires
-    forward: Step
-    backward: Step
+What is done to the input in front of the first block is a block of its own, INPUT, too.
+"""
 
 
 class Network:
@@ -113,12 +81,18 @@ class Network:
 
     def penalties(self) -> list[tuple[str, Penalty]]:
         """(tensor name, penalty) of every weight that has one."""
-        return [
-            (f"{stage.block}.{parameter.name}", stage.layer.penalty)
-            for stage in self.stages
-            for parameter in stage.layer.parameters(stage.inputs)
-            if stage.layer.penalty and parameter.role == "weight"
-        ]
+        return [(name, layer.penalty) for name, layer in self._weights() if layer.penalty]
+
+    def constraints(self) -> list[tuple[str, MaxNorm]]:
+        """(tensor name, constraint) of every weight that has one."""
+        return [(name, layer.constraint) for name, layer in self._weights() if layer.constraint is not None]
+
+    def _weights(self) -> Iterator[tuple[str, Layer]]:
+        """The name of every weight, with the layer that it is of."""
+        for stage in self.stages:
+            for parameter in stage.layer.parameters(stage.inputs):
+                if parameter.role == "weight":
+                    yield f"{stage.block}.{parameter.name}", stage.layer
 
     @cached_property
     def places(self) -> tuple[slice, ...]:
@@ -177,6 +151,17 @@ class Network:
     def initial_weights(self, rng: Generator, dtype: DTypeLike) -> Weights:
         """Both: where a training begins."""
         return Weights(self.initialize(rng, dtype), self.initial_statistics(dtype))
+
+    def bind_constraints(self, theta: Array, buffers: Buffers) -> Step | None:
+        """What puts the weights of ``theta`` right after an update, in place; None where there is no constraint."""
+        views = self.layout.views(theta)
+        steps = [constraint.bind(views[name], buffers) for name, constraint in self.constraints()]
+
+        def constrain() -> None:
+            for step in steps:
+                step()
+
+        return constrain if steps else None
 
     def bind(
         self,
@@ -267,7 +252,7 @@ class Bound:
         bound: list[BoundStage] = []
         settle: list[Step | None] = []
 
-        signal, slope = self.inputs, self.input_gradient
+        signal, slope, wanted = self.inputs, self.input_gradient, input_gradient
         open_forks: list[tuple[Array, Array]] = []
         room = buffers.scratch if lead else buffers.keep  # copies are run forward alone
         places = zip(network.stages, network.places, network.statistics_places, strict=True)
@@ -309,7 +294,9 @@ class Bound:
             if not evaluating and not lead:
                 settle.append(layer.settle(wires, buffers))
             self.signals.append((stage.name, wires.Y))
-            signal, slope = output, wires.dY
+            # in front of the first layer that learns, nobody wants a gradient but who has asked for the input's
+            wanted = wanted or place.start < place.stop
+            signal, slope = output, wires.dY if wanted else None
         self.stages = tuple(bound)
         self.outputs = self.signals[-1][1]
         buffers.owner = LOSS
@@ -329,7 +316,8 @@ class Bound:
         self._penalties: list[Callable[[], Array]] = [value for value, _ in penalties]
         self._penalty_slopes = [add for _, add in penalties]
         self._forward = [stage.forward for stage in bound]
-        self._backward = [stage.backward for stage in reversed(bound)]
+        first = 0 if input_gradient else next((i for i, p in enumerate(network.places) if p.stop), len(bound))
+        self._backward = [stage.backward for stage in reversed(bound[first:])]
         self._settle = [step for step in settle if step is not None]
         self.settles = bool(self._settle)
 

@@ -82,6 +82,11 @@ class GaussianNoise(Layer):
     in_place = True
     passes_gradient = True
 
+    @property
+    def label(self) -> str:
+        """With its deviation."""
+        return f"noise {self.std:g}"
+
     def noise(self, d_in: int) -> tuple[int, ...]:
         """N."""
         return (d_in,)

@@ -47,8 +47,11 @@ def blocks_of(network: Network, n: int, dtype: DTypeLike) -> tuple[BlockSummary,
     def block(name: str, made_of: tuple[str, ...], shape: tuple[int, ...]) -> BlockSummary:
         return BlockSummary(name, made_of, shape, 0, 0, batch.bytes[name])
 
-    found = [block(INPUT, (), (n, network.inputs))]
+    in_front = tuple(stage.layer.label for stage in network.stages if stage.block == INPUT)
+    found = [block(INPUT, in_front, (n, network.inputs))]
     for name, group in groupby(network.stages, lambda stage: stage.block):
+        if name == INPUT:
+            continue
         stages = [*group]
         made_of = [stage.layer.label for stage in stages]
         if network.link is not None and stages[-1] is network.stages[-1]:

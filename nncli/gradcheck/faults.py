@@ -17,10 +17,11 @@ import numpy as np
 from nncli.engine.buffers import Array, Step
 from nncli.engine.layers import Activate, Dense, Layer, Normalize, Wires
 from nncli.engine.losses import Loss
-from nncli.engine.network import Network, Stage
+from nncli.engine.network import Network
 from nncli.engine.noise import Dropout
 from nncli.engine.penalties import Penalty
 from nncli.engine.residual import Fork
+from nncli.engine.stages import Stage
 from nncli.registry import Registry
 
 Piece = TypeVar("Piece")

@@ -1,4 +1,4 @@
-"""What becomes of a gradient: the optimizer, its state, and the number of its updates."""
+"""What becomes of a gradient: the optimizer, its state, the number of its updates, and what its updates must keep."""
 
 from __future__ import annotations
 
@@ -26,9 +26,12 @@ class Descent:
         self.rate = optimizer.learning_rate
         """The learning rate of the next update."""
         self.state = {name: buffers.keep(theta.shape) for name in optimizer.slots}
+        self._constrain = experiment.network.bind_constraints(theta, buffers)
         self._update = optimizer.bind(theta, gradient, self.state, buffers)
 
     def step(self) -> None:
         """Move the parameters by the gradient of one batch."""
         self.steps += 1
         self._update(self.steps, self.rate)
+        if self._constrain is not None:
+            self._constrain()
