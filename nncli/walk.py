@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 
 from nncli.engine.buffers import Array, Buffers
-from nncli.engine.layers import Activate, Dense
-from nncli.engine.network import Bound, Network
+from nncli.engine.layers import Activate, Dense, Normalize
+from nncli.engine.network import INPUT, Bound, Network
 from nncli.engine.parameters import Parameter, Weights
 from nncli.engine.penalties import Penalty
 from nncli.engine.stages import Stage
@@ -53,7 +53,7 @@ class ExplainedLayer:
     """A block of the config: what is computed in it on the way forward and on the way back, in that order.
 
     Attributes:
-        number: Its place, from 1, as in the symbols.
+        number: Its place, from 1, as in the symbols; 0 for what is done to the input in front of it.
         block: Its name in a run's files, ``layers.0``.
         does: ``dense, tanh``.
         inputs: How many numbers a row has before it, and ``outputs`` behind it.
@@ -212,8 +212,11 @@ class _Story:
         self._of_loss, self._of_penalty = views(of_loss), views(of_penalty)
         self._blocks = [
             (number, block, [i for i, _ in stages])
-            for number, (block, stages) in enumerate(groupby(enumerate(network.stages), lambda e: e[1].block), start=1)
+            for number, (block, stages) in enumerate(
+                groupby(enumerate(network.stages), lambda e: e[1].block), start=network.stages[0].block != INPUT
+            )
         ]
+        self._last = self._blocks[-1][0]
         self.names = self._name()
         self.formulas = [
             {key: formula.format(**names) for key, formula in stage.layer.formulas().items()}
@@ -246,7 +249,7 @@ class _Story:
 
     def _layer(self, number: int, block: str, indices: list[int]) -> ExplainedLayer:
         stages = self._network.stages
-        fused = self._network.link if number == len(self._blocks) else None
+        fused = self._network.link if number == self._last else None
         does = [_does(stages[i]) for i in indices]
         return ExplainedLayer(
             number=number,
@@ -270,7 +273,7 @@ class _Story:
             found.append(Quantity("A", out, f"{Y}, no activation", values))
         link = self._network.link
         if link is not None and i + 1 == len(self.names):
-            A = f"A{len(self._blocks)}"
+            A = f"A{self._last}"
             formula = Activate(link).formulas()["Y"].format(X=Y, Y=A)
             found.append(Quantity("A", A, formula, self._predictions))
         return found
@@ -326,11 +329,16 @@ def _parameters(stage: Stage) -> tuple[Parameter, ...]:
 
 
 def _does(stage: Stage) -> str:
-    """``dense``, ``tanh``, ``leaky_relu (negative_slope = 0.01)``."""
-    if not isinstance(stage.layer, Activate):
-        return stage.layer.kind
-    settings = ", ".join(f"{name} = {value:g}" for name, value in vars(stage.layer.activation).items())
-    return f"{stage.layer.activation.name} ({settings})" if settings else stage.layer.activation.name
+    """``dense``, ``tanh``, ``leaky_relu (negative_slope = 0.01)``, ``batch norm (epsilon = 1e-05, momentum = 0.1)``."""
+    layer = stage.layer
+    if isinstance(layer, Activate):
+        name, record = layer.activation.name, vars(layer.activation)
+    elif isinstance(layer, Normalize):
+        name, record = f"{layer.norm.name} norm", vars(layer.norm)
+    else:
+        return layer.kind
+    settings = ", ".join(f"{setting} = {value:g}" for setting, value in record.items())
+    return f"{name} ({settings})" if settings else name
 
 
 def _slope(penalty: Penalty, W: str) -> str:

@@ -192,14 +192,13 @@ class BatchNorm(Norm):
         S = buffers.scratch(X.shape)
         row = buffers.scratch(mean.shape, slot=1)
         epsilon = self.epsilon
+        mean_of = np.full((1, n), 1 / n, buffers.dtype)  # as a product: see ``_by_parameters``
 
         def forward() -> None:
-            np.add.reduce(X, axis=-2, keepdims=True, out=mean)
-            np.multiply(mean, 1 / n, out=mean)
+            np.matmul(mean_of, X, out=mean)
             np.subtract(X, mean, out=X_hat)
             np.multiply(X_hat, X_hat, out=S)
-            np.add.reduce(S, axis=-2, keepdims=True, out=variance)
-            np.multiply(variance, 1 / n, out=variance)
+            np.matmul(mean_of, S, out=variance)
             np.add(variance, epsilon, out=per_sigma)
             np.sqrt(per_sigma, out=per_sigma)
             np.reciprocal(per_sigma, out=per_sigma)
@@ -208,16 +207,17 @@ class BatchNorm(Norm):
             np.add(Y, arrays.shift, out=Y)
 
         by_parameters = _by_parameters(arrays, X_hat, S)
+        d_scale, d_shift = arrays.d_scale[..., np.newaxis, :], arrays.d_shift[..., np.newaxis, :]
 
         def backward() -> None:
             by_parameters()
             if dX is None:
                 return
             # a unit has one scale for all of its rows: the two means are those sums, which are there already
-            np.multiply(arrays.d_scale, 1 / n, out=row[..., 0, :])
+            np.multiply(d_scale, 1 / n, out=row)
             np.multiply(X_hat, row, out=S)
             np.subtract(dY, S, out=dX)
-            np.multiply(arrays.d_shift, 1 / n, out=row[..., 0, :])
+            np.multiply(d_shift, 1 / n, out=row)
             np.subtract(dX, row, out=dX)
             np.multiply(arrays.scale, per_sigma, out=row)
             np.multiply(dX, row, out=dX)
@@ -277,11 +277,17 @@ class BatchNorm(Norm):
 
 
 def _by_parameters(arrays: NormArrays, X_hat: Array, S: Array) -> Step:
-    """The gradients by scale and shift, Σ_rows dY ⊙ X̂ and Σ_rows dY; leaves dY ⊙ X̂ in ``S``."""
+    """The gradients by scale and shift, Σ_rows dY ⊙ X̂ and Σ_rows dY; leaves dY ⊙ X̂ in ``S``.
+
+    A sum over rows is a product with a row of ones: 1.1 µs against 2.4 of ``add.reduce`` at 32 x 64, 15 against 57 at
+    256 x 1024.
+    """
+    ones = np.ones((1, S.shape[-2]), S.dtype)
+    d_scale, d_shift = arrays.d_scale[..., np.newaxis, :], arrays.d_shift[..., np.newaxis, :]
 
     def backward() -> None:
-        np.add.reduce(arrays.dY, axis=-2, out=arrays.d_shift)
+        np.matmul(ones, arrays.dY, out=d_shift)
         np.multiply(arrays.dY, X_hat, out=S)
-        np.add.reduce(S, axis=-2, out=arrays.d_scale)
+        np.matmul(ones, S, out=d_scale)
 
     return backward

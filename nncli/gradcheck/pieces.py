@@ -15,7 +15,7 @@ from nncli.engine.buffers import Array, Buffers
 from nncli.engine.layers import Activate, Dense, Layer, Normalize
 from nncli.engine.losses import MeanSquaredError
 from nncli.engine.network import Network
-from nncli.engine.noise import Dropout
+from nncli.engine.noise import Dropout, GaussianNoise
 from nncli.engine.optimizers import Optimizer
 from nncli.engine.penalties import Penalty
 from nncli.engine.residual import Fork, Join
@@ -106,8 +106,8 @@ def _samples() -> Iterator[_Sample]:
     for kind in norms.registry:
         for norm in variants(kind()):
             yield _Sample("norm", described(norm), sample_network([Normalize(norm), Activate(Tanh())], Tanh(), mse))
-    network = sample_network([Activate(Tanh()), Dropout(0.4)], Tanh(), mse)
-    yield _Sample("layer", "dropout (its mask frozen)", network)
+    for name, layer in (("dropout (its mask frozen)", Dropout(0.4)), ("noise (frozen)", GaussianNoise(0.4))):
+        yield _Sample("layer", name, sample_network([Activate(Tanh()), layer], Tanh(), mse))
     for units in (5, 6):
         block: list[Layer] = [Fork(), Dense(units), Activate(Tanh()), Join(5, units)]
         name = "residual block" if units == 5 else "residual block with a projection"
