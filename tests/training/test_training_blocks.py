@@ -1,4 +1,4 @@
-"""Trainings with batch norm, learned slopes, noise, and limits: repeatable, saved whole, refused where they cannot work."""
+"""Trainings with batch norm, learned slopes, noise, limits: repeatable, saved whole, refused where they cannot work."""
 
 from __future__ import annotations
 
