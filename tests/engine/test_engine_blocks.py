@@ -124,7 +124,7 @@ def test_a_network_s_constraints_hold_its_weights_and_not_its_biases() -> None:
     net = sample_network([Activate(Tanh()), *block], Identity(), MeanSquaredError())
     theta = np.random.default_rng(0).normal(0, 3, net.layout.size)
     before = {name: view.copy() for name, view in net.layout.views(theta).items()}
-    constrain = net.bind_constraints(theta)
+    constrain = net.bind_constraints(theta, Buffers(float))
     assert constrain is not None
     constrain()
     limits = {"middle.weight": 1.5, "middle.projection": 0.5}
@@ -135,7 +135,7 @@ def test_a_network_s_constraints_hold_its_weights_and_not_its_biases() -> None:
         lengths = np.linalg.norm(before[name], axis=0)
         assert (lengths > limits[name]).any()
         np.testing.assert_allclose(view, before[name] * np.minimum(1, limits[name] / lengths), rtol=1e-14)
-    assert network(Tanh(), Identity(), MeanSquaredError(), fuse=False).bind_constraints(theta) is None
+    assert network(Tanh(), Identity(), MeanSquaredError(), fuse=False).bind_constraints(theta, Buffers(float)) is None
 
 
 def test_a_step_through_all_of_them_allocates_no_array() -> None:
@@ -144,7 +144,7 @@ def test_a_step_through_all_of_them_allocates_no_array() -> None:
     net = sample_network(layers, Identity(), MeanSquaredError())
     at = point(net, n=50_000)
     batch, rng = at.bind(), np.random.default_rng(0)
-    constrain = net.bind_constraints(batch.theta)
+    constrain = net.bind_constraints(batch.theta, Buffers(float))
     assert constrain is not None
 
     def step() -> None:

@@ -13,6 +13,7 @@ import nncli
 from nncli.builder import build, build_network
 from nncli.cli.explanation import page
 from nncli.engine.network import INPUT
+from nncli.engine.summary import blocks_of
 from nncli.errors import ConfigError
 from nncli.evaluation import evaluate, load_run
 from nncli.run import Run
@@ -141,6 +142,15 @@ def test_the_layers_of_a_block_stand_in_their_order_and_those_of_the_input_in_fr
     assert found[2:7] == [f"layers.0.{kind}" for kind in ("dense", "norm", "activation", "noise", "dropout")]
     again = build_network(config(), experiment.dataset.preprocessing)
     assert list(again.layout) == list(experiment.network.layout)
+
+
+def test_a_summary_tells_what_stands_in_front_of_the_first_block_with_the_input() -> None:
+    blocks = {block.name: block for block in blocks_of(build(config()).network, 16, np.float32)}
+    assert [*blocks] == ["input", "layers.0", "layers.1", "layers.2", "loss", "penalty"]
+    assert blocks["input"].made_of == ("noise 0.05", "dropout 0.1")
+    assert blocks["layers.0"].made_of == ("dense", "batch norm", "prelu", "noise 0.1", "dropout 0.25")
+    assert blocks["layers.0"].parameters == 2 * 8 + 3 * 8
+    assert blocks["layers.0"].multiply_adds == 2 * 8
 
 
 def test_the_certificate_is_about_the_network_as_it_trains_and_as_it_predicts() -> None:
