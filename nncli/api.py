@@ -85,7 +85,7 @@ def train(
         began(experiment, run)
         with _failure_recorded(run, MemoryError):
             trainer = Trainer(experiment)
-            start = first_loss(experiment, trainer.theta)
+            start = first_loss(experiment, trainer.weights)
             if text := warning(experiment, start):
                 warned(text)
             first = trainer.run(lambda: bool(signal()))
@@ -145,19 +145,15 @@ def _check_first(experiment: Experiment, run: Run, signal: Callable[[], int]) ->
 def _save(run: Run, trainer: Trainer, start: FirstLoss, ended: Ended) -> dict[str, Any]:
     """Write both sets of weights; return the summary."""
     experiment = trainer.experiment
-    views = experiment.network.layout.views
-    digests = {
-        which: run.save_weights(which, views(theta))
-        for which, theta in (("best", trainer.best_theta), ("last", trainer.last_theta))
-    }
+    both = {"best": trainer.best, "last": trainer.last}
+    digests = {which: run.save_weights(which, experiment.network.tensors(weights)) for which, weights in both.items()}
     early = experiment.config.training.early_stopping
-    weights = "best" if early is not None and early.restore_best and ended.status != "diverged" else "last"
-    theta = trainer.best_theta if weights == "best" else trainer.last_theta
+    which = "best" if early is not None and early.restore_best and ended.status != "diverged" else "last"
 
     def final(rows: Rows | None, part: Part | None, split: str) -> dict[str, float | None]:
         if rows is None or part is None:
             return {}
-        inference = Inference(experiment.network, theta, len(rows.inputs), weighted=rows.weights is not None)
+        inference = Inference(experiment.network, both[which], len(rows.inputs), weighted=rows.weights is not None)
         figures = measure(inference, rows, experiment.scorer(part), split)
         return {name: None if value is None else finite_or_none(value) for name, value in figures.items()}
 
@@ -185,7 +181,7 @@ def _save(run: Run, trainer: Trainer, start: FirstLoss, ended: Ended) -> dict[st
         "initial_loss": start.value if np.isfinite(start.value) else None,
         "initial_loss_expected": start.expected if np.isfinite(start.expected) else None,
         "best_epoch": ended.best_epoch,
-        "weights": weights,
+        "weights": which,
         "metrics": {
             **final(experiment.validation, dataset.validation, "validation"),
             **final(experiment.test, dataset.test, "test"),

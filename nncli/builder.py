@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nncli.config.schema import Block, Config
+from nncli.config.schema import Block, Config, Regularization
 from nncli.data.dataset import Dataset, Part, make_dataset
 from nncli.data.files import read_table
 from nncli.data.idx import read_idx_folder
@@ -21,10 +21,13 @@ from nncli.data.table import SHOWN, Table, shortened
 from nncli.engine import activations, initializers, losses
 from nncli.engine.activations import Activation
 from nncli.engine.buffers import Array
+from nncli.engine.constraints import MaxNorm
 from nncli.engine.initializers import Initializer
-from nncli.engine.layers import Activate, Dense, Dropout, Layer, Normalize
+from nncli.engine.layers import Activate, Dense, Layer, Normalize
 from nncli.engine.losses import Loss
-from nncli.engine.network import Network
+from nncli.engine.network import INPUT, Network
+from nncli.engine.noise import Dropout, GaussianNoise
+from nncli.engine.norms import Norm
 from nncli.engine.optimizers import Minimizer, Optimizer
 from nncli.engine.penalties import Penalty
 from nncli.engine.randomness import Purpose, stream
@@ -148,6 +151,7 @@ def build(config: Config) -> Experiment:
     if dataset.validation is not None:
         refuse_undefined_monitor(config, experiment.scorer(dataset.validation))
     _refuse_noise_under_a_minimizer(experiment)
+    _refuse_lonely_rows(experiment)
     return experiment
 
 
@@ -171,6 +175,23 @@ def _refuse_endless_warmup(experiment: Experiment) -> None:
         message = f"a warm-up of {warmup(steps)} steps is longer than the training, which has {steps * epochs}"
         remedy = "shorten it, or raise training.epochs"
         raise ConfigError([experiment.config.problem("schedule.warmup_steps", message, remedy)])
+
+
+def _refuse_lonely_rows(experiment: Experiment) -> None:
+    """Batch norm: of a row that is alone in its batch, nothing is left when its mean is taken from it."""
+    least, n, size = experiment.network.least_rows, len(experiment.train.inputs), experiment.batch_size
+
+    def fits(size: int) -> bool:
+        return size >= least and (n % size == 0 or n % size >= least)
+
+    if fits(size):
+        return
+    block = next(stage.block for stage in experiment.network.stages if stage.layer.least_rows == least)
+    message = f"model.{block}.norm needs at least {least} rows in a batch, "
+    message += f"and the last of {_count(n, 'training row')} has {n % size}" if size >= least else f"and it has {size}"
+    fitting = next((other for other in range(size + 1, n + 1) if fits(other)), None)
+    other = "use norm: layer" if fitting is None else f"use norm: layer, or a batch_size that fits, such as {fitting}"
+    raise ConfigError([experiment.config.problem("training.batch_size", message, other)])
 
 
 def load_dataset(config: Config) -> Dataset:
@@ -254,15 +275,14 @@ def _tables(config: Config) -> tuple[Table, Table | None, Table | None]:
 def build_network(config: Config, preprocessing: Preprocessing) -> Network:
     """The network of ``config`` for data so preprocessed."""
     _refuse_one_class(config, preprocessing)
-    penalty = Penalty(config.regularization.l1, config.regularization.l2)
-    blocks = config.model.layers
-    layers: list[tuple[str, Layer]] = []
+    blocks, given = config.model.layers, config.model.input
+    layers: list[tuple[str, Layer]] = [(INPUT, layer) for layer in _random(given.noise, given.dropout)]
     width = len(preprocessing.features.names)
     for i, block in enumerate(blocks):
         last = i == len(blocks) - 1
         units = _output_units(config, preprocessing) if last else block.units
         assert units is not None  # cross_check: only the last block may leave them out
-        layers += [(f"layers.{i}", layer) for layer in _layers(block, width, units, penalty)]
+        layers += [(f"layers.{i}", layer) for layer in _layers(block, width, units, config.regularization)]
         width = units
     loss, output = config.loss.build(), blocks[-1].activation.build()
     fused = loss.fuse(output)
@@ -272,21 +292,31 @@ def build_network(config: Config, preprocessing: Preprocessing) -> Network:
     return Network(len(preprocessing.features.names), layers, loss)
 
 
-def _layers(block: Block, inputs: int, units: int, penalty: Penalty) -> Iterator[Layer]:
+def _layers(block: Block, inputs: int, units: int, common: Regularization) -> Iterator[Layer]:
     """What a block is made of, in order."""
     activation = block.activation.build()
+    norm: Norm | None = None if block.norm is None else block.norm.build()
     initializer = _initializer(block, activation)
+    penalty = Penalty(common.l1 if block.l1 is None else block.l1, common.l2 if block.l2 is None else block.l2)
+    constraint = None if block.max_norm is None else MaxNorm(block.max_norm)
+    bias = not (norm and norm.takes_out_bias) if block.bias == "auto" else block.bias
     if block.residual:
         yield Fork()
-    yield Dense(units, block.bias, initializer, penalty)
-    if block.norm is not None:
-        yield Normalize(block.norm.build())
+    yield Dense(units, bias, initializer, penalty, constraint)
+    if norm is not None:
+        yield Normalize(norm)
     if activation.name != "identity":
         yield Activate(activation)
-    if block.dropout:
-        yield Dropout(block.dropout)
+    yield from _random(block.noise, block.dropout)
     if block.residual:
-        yield Join(inputs, units, initializer, penalty)
+        yield Join(inputs, units, initializer, penalty, constraint)
+
+
+def _random(noise: float, dropout: float) -> Iterator[Layer]:
+    if noise:
+        yield GaussianNoise(noise)
+    if dropout:
+        yield Dropout(dropout)
 
 
 def _initializer(block: Block, activation: Activation) -> Initializer:

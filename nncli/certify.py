@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.random import Generator
 
-from nncli.builder import Experiment, Rows, build
+from nncli.builder import Experiment, build
 from nncli.config.schema import Config
-from nncli.engine.buffers import Array
 from nncli.engine.network import Network
+from nncli.engine.parameters import Weights
 from nncli.engine.randomness import Purpose, stream
 from nncli.errors import NncliError
 from nncli.evaluation import load_run
@@ -52,16 +51,16 @@ def check_gradients(
     trained = None
     if isinstance(what, Run):
         loaded = load_run(what)
-        what, trained = loaded.config, loaded.theta.astype(np.float64)
+        what, trained = loaded.config, loaded.weights.astype(np.float64)
     experiment = build(what) if isinstance(what, Config) else what
     seed = experiment.config.seed
     network = experiment.network if fault is None else _planted(fault, experiment.network)
-    thetas, remarks = _places(experiment, trained)
+    weights, remarks = _places(experiment, trained)
+    modes = {"": False, ", as it predicts": True} if network.noisy or network.statistics else {"": False}
     places = [
-        (place + suffix, [point.drawn(stream(seed, Purpose.NOISE)) if noisy else point for point in points])
-        for place, theta in thetas.items()
-        for points in [list(_points(network, theta, experiment.train, stream(seed, Purpose.GRADCHECK)))]
-        for noisy, suffix in ([(True, ""), (False, ", dropout off")] if network.noisy else [(False, "")])
+        (place + suffix, list(_points(network, at, experiment, evaluating)))
+        for place, at in weights.items()
+        for suffix, evaluating in modes.items()
     ]
     total, done = sum(work(point) for _, points in places for point in points), 0
 
@@ -86,11 +85,12 @@ def _planted(fault: str, network: Network) -> Network:
     return planted
 
 
-def _places(experiment: Experiment, trained: Array | None) -> tuple[dict[str, Array], tuple[str, ...]]:
-    """Where to check (name -> parameters (size,)), and what is left out and why."""
+def _places(experiment: Experiment, trained: Weights | None) -> tuple[dict[str, Weights], tuple[str, ...]]:
+    """Where to check, by name, and what is left out and why."""
     seed = experiment.config.seed
-    beside = BESIDE * stream(seed, Purpose.GRADCHECK, 0).standard_normal(experiment.network.layout.size)
-    places = {"initial weights": experiment.network.initialize(stream(seed, Purpose.WEIGHTS), np.float64) + beside}
+    initial = experiment.network.initial_weights(stream(seed, Purpose.WEIGHTS), np.float64)
+    initial.theta[...] += BESIDE * stream(seed, Purpose.GRADCHECK, 0).standard_normal(initial.theta.size)
+    places = {"initial weights": initial}
     remarks = []
     trainer, ended = _first_steps(experiment)
     name = f"after {STEPS} steps"
@@ -99,7 +99,7 @@ def _places(experiment: Experiment, trained: Array | None) -> tuple[dict[str, Ar
     elif ended.step == 0:
         remarks.append(f"{name}: not looked at, the config asks for no training")
     else:
-        places[name] = trainer.theta.astype(np.float64)
+        places[name] = trainer.weights.astype(np.float64)
     if trained is not None:
         places["trained weights"] = trained
     return places, tuple(remarks)
@@ -113,14 +113,23 @@ def _first_steps(experiment: Experiment) -> tuple[Trainer, Ended]:
     return trainer, ends[-1]
 
 
-def _points(network: Network, theta: Array, rows: Rows, draw: Generator) -> Iterator[Point]:
-    """Batches of several rows, and of one."""
-    order = draw.permutation(len(rows.inputs))
+def _points(network: Network, weights: Weights, experiment: Experiment, evaluating: bool) -> Iterator[Point]:
+    """Batches of several rows, and of one if it may have no more; where it trains, with noise drawn once."""
+    rows, seed = experiment.train, experiment.config.seed
+    order = stream(seed, Purpose.GRADCHECK).permutation(len(rows.inputs))
     if rows.weights is not None:  # rows that count come first: those of weight 0 have no gradient to prove
         order = np.concatenate([order[rows.weights[order] > 0], order[rows.weights[order] == 0]])
     chosen = order[:ROWS]
-    for some in [chosen, chosen[:1]] if len(chosen) > 1 else [chosen]:
+    alone = evaluating or network.least_rows == 1
+    for some in [chosen, chosen[:1]] if alone and len(chosen) > 1 else [chosen]:
         targets = rows.targets[some]
-        targets = targets.astype(np.float64) if targets.dtype.kind == "f" else targets
-        weights = None if rows.weights is None else rows.weights[some].astype(np.float64)
-        yield Point(network, theta, rows.inputs[some].astype(np.float64), targets, row_weights=weights)
+        point = Point(
+            network,
+            weights.theta,
+            rows.inputs[some].astype(np.float64),
+            targets.astype(np.float64) if targets.dtype.kind == "f" else targets,
+            row_weights=None if rows.weights is None else rows.weights[some].astype(np.float64),
+            statistics=weights.statistics,
+            evaluating=evaluating,
+        )
+        yield point.drawn(stream(seed, Purpose.NOISE)) if network.noisy and not evaluating else point

@@ -18,6 +18,7 @@ from nncli.data.scaling import Scaling
 from nncli.engine.buffers import Array
 from nncli.engine.inference import Inference
 from nncli.engine.network import Network
+from nncli.engine.parameters import Weights
 from nncli.errors import DataError, RunError
 from nncli.figures import kind_of, metrics_of
 from nncli.run import Run, digest_of
@@ -85,13 +86,14 @@ class Trained:
     config: Config
     network: Network
     preprocessing: Preprocessing
-    theta: Array
-    weights: str
+    weights: Weights
+    which: str
+    """``best`` or ``last``."""
     weighing: Weighing
 
     def predict(self, rows: Rows) -> tuple[Array, float]:
         """Predictions (n, k) and the mean loss."""
-        inference = Inference(self.network, self.theta, len(rows.inputs), weighted=rows.weights is not None)
+        inference = Inference(self.network, self.weights, len(rows.inputs), weighted=rows.weights is not None)
         with np.errstate(all="ignore"):
             loss = inference.run(rows.inputs, rows.targets, rows.weights)
         assert loss is not None
@@ -108,21 +110,22 @@ def load_run(run: Run) -> Trained:
     preprocessing = Preprocessing.from_json(run.read_json("preprocess.json"), str(run.path / "preprocess.json"))
     network = build_network(config, preprocessing)
     summary = run.read_json("summary.json")
-    weights = summary.get("weights")
-    if weights not in ("best", "last"):
+    which = summary.get("weights")
+    if which not in ("best", "last"):
         raise RunError("has no weights yet: its training did not end", where=str(run.path), remedy="train again")
-    tensors = run.load_weights(weights)
+    tensors = run.load_weights(which)
     digests = summary.get("digests")
-    if not isinstance(digests, dict) or digests.get(weights) != digest_of(tensors):
+    if not isinstance(digests, dict) or digests.get(which) != digest_of(tensors):
         raise RunError("its weights are not those that it was trained to", where=str(run.path), remedy="train again")
-    theta = np.zeros(network.layout.size, np.dtype(config.training.precision))
-    views = network.layout.views(theta)
+    precision = np.dtype(config.training.precision)
+    weights = Weights(np.zeros(network.layout.size, precision), network.initial_statistics(precision))
+    views = network.tensors(weights)
     if set(views) != set(tensors) or any(views[name].shape != tensors[name].shape for name in views):
         raise RunError("its weights are of another network than its config", where=str(run.path), remedy="train again")
     for name, view in views.items():
         view[...] = tensors[name]
     weighing = Weighing(_class_weights(run, summary, config, preprocessing), config.data.weight)
-    return Trained(run, config, network, preprocessing, theta, weights, weighing)
+    return Trained(run, config, network, preprocessing, weights, which, weighing)
 
 
 def _class_weights(
@@ -159,7 +162,7 @@ def evaluate(run: Run, *, split: Split = "test", data: Path | None = None) -> Ev
     return Evaluation(
         task=kind.task,
         data=split if data is None else str(data),
-        weights=trained.weights,
+        weights=trained.which,
         rows=len(rows.inputs),
         loss=finite_or_none(loss),
         metrics=scorer.measure(predictions),

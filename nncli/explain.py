@@ -12,6 +12,7 @@ from nncli.config.schema import Config
 from nncli.data.preprocess import ClassEncoding, LabelEncoding, select_features, target_values
 from nncli.engine.buffers import Array
 from nncli.engine.metrics import decide, decide_labels
+from nncli.engine.parameters import Weights
 from nncli.engine.randomness import Purpose, stream
 from nncli.errors import DataError, NncliError
 from nncli.evaluation import load_run
@@ -103,7 +104,7 @@ def explain_network(what: Config | Run, *, row: int = 1, rows: int = 1) -> Expla
         raise NncliError(f"{rows} rows cannot be shown together", remedy=f"take --rows from 1 to {MOST_ROWS}")
     if isinstance(what, Run):
         trained = load_run(what)
-        experiment, source, weights, theta = build(trained.config), str(what.path), trained.weights, trained.theta
+        experiment, source, which, weights = build(trained.config), str(what.path), trained.which, trained.weights
         if experiment.dataset.fingerprint != what.read_json("environment.json").get("data"):
             raise DataError(
                 "the data changed since the training, so that its rows are not those that it was trained on",
@@ -111,24 +112,24 @@ def explain_network(what: Config | Run, *, row: int = 1, rows: int = 1) -> Expla
                 remedy="train again",
             )
     else:
-        experiment, source, weights = build(what), what.name_or_stem, "initial"
-        theta = experiment.network.initialize(stream(what.seed, Purpose.WEIGHTS), experiment.precision)
+        experiment, source, which = build(what), what.name_or_stem, "initial"
+        weights = experiment.network.initial_weights(stream(what.seed, Purpose.WEIGHTS), experiment.precision)
     n = len(experiment.train.inputs)
     last = row + rows - 1
     if row < 1 or last > n:
         asked = f"row {row} is" if rows == 1 else f"rows {row} to {last} are"
         remedy = f"take --row from 1 to {n - rows + 1}" if rows <= n else f"take --rows from 1 to {n}"
         raise NncliError(f"has {n} training rows, {asked} not among them", where=source, remedy=remedy)
-    return _explanation(experiment, source, weights, theta, range(row, last + 1))
+    return _explanation(experiment, source, which, weights, range(row, last + 1))
 
 
-def _explanation(experiment: Experiment, source: str, weights: str, theta: Array, rows: range) -> Explanation:
+def _explanation(experiment: Experiment, source: str, which: str, weights: Weights, rows: range) -> Explanation:
     """Walk, and put into the data's own words what goes in and what comes out."""
     some = slice(rows.start - 1, rows.stop - 1)
     part, preprocessing = experiment.dataset.train, experiment.dataset.preprocessing
     targets = experiment.train.targets[some]
     w = None if experiment.train.weights is None else experiment.train.weights[some]
-    found = walk(experiment.network, theta.astype(np.float64), experiment.train.inputs[some], targets, w)
+    found = walk(experiment.network, weights.astype(np.float64), experiment.train.inputs[some], targets, w)
     encoding, table, places = preprocessing.target, part.table, part.rows[some]
     threshold, told = experiment.network.loss.threshold, dict[str, Array]()
     if isinstance(encoding, ClassEncoding):
@@ -144,7 +145,7 @@ def _explanation(experiment: Experiment, source: str, weights: str, theta: Array
     scaled = preprocessing.features.method != "none"
     return Explanation(
         source=source,
-        weights=weights,
+        weights=which,
         task=experiment.dataset.task,
         training_rows=len(part),
         rows=rows,

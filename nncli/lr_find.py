@@ -196,10 +196,10 @@ def _sweep(
     rise = _Rise(low / experiment.optimizer.learning_rate, high / low, steps)
     experiment = replace(experiment, schedule=rise)
     network, buffers = experiment.network, Buffers(experiment.precision)
-    theta, gradient = (buffers.keep((network.layout.size,)) for _ in range(2))
-    batches = Batches(experiment, theta, gradient, buffers)
-    descent = Descent(experiment, theta, gradient, buffers.keep(theta.shape), buffers)
-    network.fill(theta, stream(experiment.config.seed, Purpose.WEIGHTS))
+    weights = network.initial_weights(stream(experiment.config.seed, Purpose.WEIGHTS), experiment.precision)
+    gradient = buffers.keep(weights.theta.shape)
+    batches = Batches(experiment, weights, gradient, buffers)
+    descent = Descent(experiment, weights, gradient, weights.copy(), buffers)
     points: list[Point] = []
     average, weight, best, judged = 0.0, 0.0, math.inf, 0
     for batch in _endless(batches):

@@ -13,10 +13,11 @@ from typing import Any, Literal
 import numpy as np
 
 from nncli.engine.buffers import Array, Buffers
-from nncli.engine.layers import Activate, Dense
-from nncli.engine.network import Bound, Network, Stage
-from nncli.engine.parameters import Parameter
+from nncli.engine.layers import Activate, Dense, Normalize
+from nncli.engine.network import INPUT, Bound, Network
+from nncli.engine.parameters import Parameter, Weights
 from nncli.engine.penalties import Penalty
+from nncli.engine.stages import Stage
 
 SYMBOLS = {"dense": "Z", "activation": "A", "weight": "W", "bias": "b"}
 """What the field calls the output of a kind of layer, and a parameter; others are called by their own names."""
@@ -52,11 +53,12 @@ class ExplainedLayer:
     """A block of the config: what is computed in it on the way forward and on the way back, in that order.
 
     Attributes:
-        number: Its place, from 1, as in the symbols.
+        number: Its place, from 1, as in the symbols; 0 for what is done to the input in front of it.
         block: Its name in a run's files, ``layers.0``.
         does: ``dense, tanh``.
         inputs: How many numbers a row has before it, and ``outputs`` behind it.
         parameters: What it has learned.
+        statistics: What it keeps of the batches of the training.
         forward: Its signals.
         backward: The gradient of the loss by each of its signals and parameters.
         penalty: The gradient of the penalty by the parameters that have one.
@@ -70,6 +72,7 @@ class ExplainedLayer:
     inputs: int
     outputs: int
     parameters: tuple[Quantity, ...]
+    statistics: tuple[Quantity, ...]
     forward: tuple[Quantity, ...]
     backward: tuple[Quantity, ...]
     penalty: tuple[Quantity, ...]
@@ -77,7 +80,7 @@ class ExplainedLayer:
 
     def to_json(self) -> dict[str, Any]:
         """Everything, the quantities by their names."""
-        groups = ("parameters", "forward", "backward", "penalty")
+        groups = ("parameters", "statistics", "forward", "backward", "penalty")
         return {
             "layer": self.number,
             "name": self.block,
@@ -132,18 +135,29 @@ class Walk:
         }
 
 
-def walk(network: Network, theta: Array, inputs: Array, targets: Array, row_weights: Array | None = None) -> Walk:
-    """Take a batch forward and back, at the precision of ``theta``, and keep every array.
+def walk(network: Network, weights: Weights, inputs: Array, targets: Array, row_weights: Array | None = None) -> Walk:
+    """Take a batch forward and back, at the precision of ``weights``, and keep every array.
+
+    The network is looked at as it predicts: nothing is dropped, and norms go by their running statistics.
 
     Args:
         network: The network.
-        theta: Its parameters (size,).
+        weights: What it has learned.
         inputs: (n, d + 1), ones in the last column.
         targets: (n,) codes or (n, k) values, as the loss takes them.
         row_weights: (n,), what each row counts in the loss, if not all count the same.
     """
-    gradient, weighted = np.zeros_like(theta), row_weights is not None
-    bound = network.bind(theta, gradient, len(inputs), input_gradient=True, keep_signals=True, weighted=weighted)
+    gradient = np.zeros_like(weights.theta)
+    bound = network.bind(
+        weights.theta,
+        gradient,
+        len(inputs),
+        statistics=weights.statistics,
+        evaluating=True,
+        input_gradient=True,
+        keep_signals=True,
+        weighted=row_weights is not None,
+    )
     bound.inputs[...] = inputs
     bound.targets[...] = targets
     if bound.row_weights is not None:
@@ -163,7 +177,7 @@ def walk(network: Network, theta: Array, inputs: Array, targets: Array, row_weig
         bound.backward_penalty()
         of_penalty = gradient.copy()
         penalty = float(bound.penalty()) if network.penalties() else None
-    story = _Story(network, theta, bound, predictions, slopes, of_loss, of_penalty)
+    story = _Story(network, bound, predictions, slopes, of_loss, of_penalty)
     return Walk(
         inputs=Quantity("X", "X", "", bound.inputs[:, :-1].copy()),
         targets=bound.targets.copy(),
@@ -202,7 +216,6 @@ class _Story:
     def __init__(
         self,
         network: Network,
-        theta: Array,
         bound: Bound,
         predictions: Array,
         slopes: list[Array],
@@ -211,11 +224,15 @@ class _Story:
     ) -> None:
         self._network, self._bound, self._predictions, self._slopes = network, bound, predictions, slopes
         views = network.layout.views
-        self._theta, self._of_loss, self._of_penalty = views(theta.copy()), views(of_loss), views(of_penalty)
+        self._weights = network.tensors(bound.weights.copy())
+        self._of_loss, self._of_penalty = views(of_loss), views(of_penalty)
         self._blocks = [
             (number, block, [i for i, _ in stages])
-            for number, (block, stages) in enumerate(groupby(enumerate(network.stages), lambda e: e[1].block), start=1)
+            for number, (block, stages) in enumerate(
+                groupby(enumerate(network.stages), lambda e: e[1].block), start=network.stages[0].block != INPUT
+            )
         ]
+        self._last = self._blocks[-1][0]
         self.names = self._name()
         self.formulas = [
             {key: formula.format(**names) for key, formula in stage.layer.formulas().items()}
@@ -248,7 +265,7 @@ class _Story:
 
     def _layer(self, number: int, block: str, indices: list[int]) -> ExplainedLayer:
         stages = self._network.stages
-        fused = self._network.link if number == len(self._blocks) else None
+        fused = self._network.link if number == self._last else None
         does = [_does(stages[i]) for i in indices]
         return ExplainedLayer(
             number=number,
@@ -256,7 +273,8 @@ class _Story:
             does=", ".join([*does, *([f"{fused.name} within the loss"] if fused else [])]),
             inputs=stages[indices[0]].inputs,
             outputs=stages[indices[-1]].outputs,
-            parameters=tuple(q for i in indices for q in self._tensors(i, self._theta)),
+            parameters=tuple(q for i in indices for q in self._tensors(i, self._weights)),
+            statistics=tuple(q for i in indices for q in self._statistics(i)),
             forward=tuple(q for i in indices for q in self._forward(i)),
             backward=tuple(q for i in reversed(indices) for q in self._backward(i)),
             penalty=tuple(q for i in indices for q in self._penalties(i)),
@@ -271,7 +289,7 @@ class _Story:
             found.append(Quantity("A", out, f"{Y}, no activation", values))
         link = self._network.link
         if link is not None and i + 1 == len(self.names):
-            A = f"A{len(self._blocks)}"
+            A = f"A{self._last}"
             formula = Activate(link).formulas()["Y"].format(X=Y, Y=A)
             found.append(Quantity("A", A, formula, self._predictions))
         return found
@@ -303,6 +321,15 @@ class _Story:
             if q.tensor in penalized
         ]
 
+    def _statistics(self, i: int) -> list[Quantity]:
+        stage, number = self._network.stages[i], self._number(i)
+        names = [(p.name, f"{stage.block}.{p.name}") for p in stage.layer.statistics(stage.inputs)]
+        return [Quantity(name, f"{name}{number}", "", self._weights[tensor], tensor) for name, tensor in names]
+
+    def _number(self, i: int) -> int:
+        """That of the block of stage ``i``."""
+        return next(number for number, _, indices in self._blocks if i in indices)
+
     def _tensors(self, i: int, views: Mapping[str, Array], prefix: str = "") -> list[Quantity]:
         """The parameters of stage ``i``, or something of their shapes."""
         stage = self._network.stages[i]
@@ -318,10 +345,13 @@ def _parameters(stage: Stage) -> tuple[Parameter, ...]:
 
 
 def _does(stage: Stage) -> str:
-    """``dense``, ``tanh``, ``leaky_relu (negative_slope = 0.01)``."""
-    if not isinstance(stage.layer, Activate):
-        return stage.layer.kind
-    return _called(stage.layer.activation.name, vars(stage.layer.activation))
+    """``dense``, ``tanh``, ``leaky_relu (negative_slope = 0.01)``, ``batch norm (epsilon = 1e-05, momentum = 0.1)``."""
+    layer = stage.layer
+    if isinstance(layer, Activate):
+        return _called(layer.activation.name, vars(layer.activation))
+    if isinstance(layer, Normalize):
+        return _called(f"{layer.norm.name} norm", vars(layer.norm))
+    return layer.kind
 
 
 def _called(name: str, settings: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ from nncli.engine.buffers import Array, Buffers, Step
 from nncli.engine.layers import Activate, Dense
 from nncli.engine.losses import MeanSquaredError
 from nncli.engine.network import Network
+from nncli.engine.parameters import Weights
 from nncli.engine.penalties import Penalty
 from nncli.engine.randomness import Purpose, stream
 from nncli.errors import DataError, NncliError
@@ -65,7 +66,9 @@ def test_the_course_notebooks_exercise_3_line_by_line() -> None:
     slopes = np.array([0.07421857, 0.24714928, 0.23935892])
     a = (1 + np.sqrt(1 - 4 * slopes)) / 2
     theta = np.concatenate([np.zeros(6), np.log(a / (1 - a))])
-    shown = values(walk(chain(2, (3, Sigmoid())), theta, batch_of([0.41869, 0.65253]), [a - dC_da * 3 / 2]))
+    shown = values(
+        walk(chain(2, (3, Sigmoid())), Weights(theta, np.zeros(0)), batch_of([0.41869, 0.65253]), [a - dC_da * 3 / 2])
+    )
     np.testing.assert_allclose(shown["A1"], [a], atol=1e-12)
     np.testing.assert_allclose(shown["∂C/∂A1"], [dC_da], atol=1e-12)
     np.testing.assert_allclose(shown["∂C/∂Z1"] / shown["∂C/∂A1"], [slopes], atol=1e-12)
@@ -79,7 +82,7 @@ def test_mazurs_intermediate_results_line_by_line() -> None:
     which for two outputs is the mean."""
     theta = np.array([0.15, 0.25, 0.20, 0.30, 0.35, 0.35, 0.40, 0.50, 0.45, 0.55, 0.60, 0.60])
     net = chain(2, (2, Sigmoid()), (2, Sigmoid()))
-    found = walk(net, theta, batch_of([0.05, 0.10]), np.array([[0.01, 0.99]]))
+    found = walk(net, Weights(theta, np.zeros(0)), batch_of([0.05, 0.10]), np.array([[0.01, 0.99]]))
     shown = values(found)
     assert found.loss == pytest.approx(0.298371109, abs=5e-10)
     assert shown["Z1"][0, 0] == pytest.approx(0.3775, abs=1e-12)
@@ -108,7 +111,9 @@ def test_the_course_notebooks_backpropagation_agrees_layer_by_layer() -> None:
     dC_da1 = dC_dz2 @ W2
     dC_dz1 = dC_da1 @ np.diag(np.exp(-z1) / (1 + np.exp(-z1)) ** 2)
     theta = np.concatenate([W1.T.ravel(), b1, W2.T.ravel(), b2])
-    shown = values(walk(chain(2, (3, Sigmoid()), (4, Relu())), theta, batch_of([*x]), target[None]))
+    shown = values(
+        walk(chain(2, (3, Sigmoid()), (4, Relu())), Weights(theta, np.zeros(0)), batch_of([*x]), target[None])
+    )
     expected = {
         "W1": W1.T, "b1": b1, "Z1": [z1], "A1": [a1], "W2": W2.T, "b2": b2, "Z2": [z2], "A2": [a2],
         "∂C/∂A2": [dC_da2], "∂C/∂Z2": [dC_dz2], "∂C/∂b2": dC_dz2,
@@ -178,9 +183,13 @@ def test_every_quantity_is_what_its_formula_says(pair: Pair) -> None:
     """For every pair of loss and output: the matrix formulas, recomputed from the arrays shown."""
     net = pair.network(Sigmoid(), Penalty(l1=0.1, l2=0.2))
     at = point(net)
-    found = walk(net, at.theta, at.inputs, at.targets)
+    found = walk(net, Weights(at.theta, at.statistics), at.inputs, at.targets)
     shown = values(found)
-    assert all(quantity.formula for quantity in everything(found) if quantity.symbol[0] not in "XWb")
+    assert all(
+        quantity.formula
+        for quantity in everything(found)
+        if "∂" in quantity.symbol or not (quantity.tensor or quantity.symbol == "X")
+    )
     for i, X in enumerate(["X", "A1", "A2"], start=1):
         Z = shown[X] @ shown[f"W{i}"] + shown.get(f"b{i}", 0)
         np.testing.assert_allclose(shown[f"Z{i}"], Z, rtol=1e-12, atol=1e-14)
@@ -266,7 +275,7 @@ def test_every_array_of_the_json_is_whole_and_has_the_shape_that_it_states(name:
 
 def test_numbers_that_are_not_finite_are_shown_and_become_null() -> None:
     net = chain(1, (1, Relu()))
-    found = walk(net, np.array([1e200, 0.0]), batch_of([1e200]), np.array([[0.0]]))
+    found = walk(net, Weights(np.array([1e200, 0.0]), np.zeros(0)), batch_of([1e200]), np.array([[0.0]]))
     assert np.isinf(found.layers[0].forward[0].values).all()
     content = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert content["layers"][0]["forward"]["Z"]["values"] == [[None]]

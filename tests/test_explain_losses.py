@@ -11,6 +11,7 @@ from networks import point
 from nncli.engine import losses
 from nncli.engine.activations import Sigmoid
 from nncli.engine.buffers import Array
+from nncli.engine.parameters import Weights
 from nncli.gradcheck.pieces import pairs
 from nncli.walk import walk
 
@@ -118,7 +119,7 @@ def test_the_slope_of_every_loss_is_the_formula_that_is_shown() -> None:
     for pair in pairs():
         net = pair.network(Sigmoid())
         at = point(net)
-        found = walk(net, at.theta, at.inputs, at.targets)
+        found = walk(net, Weights(at.theta, at.statistics), at.inputs, at.targets)
         first, read = found.layers[-1].backward[0], read_by_loss(found)
         n = len(at.inputs)
         expected = by_hand[net.loss.derivative](read, at.targets, net.loss)

@@ -41,7 +41,7 @@ def page(explanation: Explanation, width: int) -> Iterator[str]:
     for layer in walk.layers:
         yield ""
         yield from _text(f"forward, {_title(layer)}", width, indent=0)
-        for quantity in (*layer.parameters, *layer.forward):
+        for quantity in (*layer.parameters, *layer.statistics, *layer.forward):
             yield from _quantity(quantity, width)
     yield ""
     yield from _loss(explanation, width)
@@ -61,7 +61,7 @@ def page(explanation: Explanation, width: int) -> Iterator[str]:
 
 def _headline(explanation: Explanation, width: int) -> Iterator[str]:
     layers, rows = explanation.walk.layers, explanation.rows
-    widths = "-".join(map(str, [layers[0].inputs, *(layer.outputs for layer in layers)]))
+    widths = "-".join(map(str, [layers[0].inputs, *(layer.outputs for layer in layers if layer.number)]))
     name = f"{explanation.source}: {explanation.task}, {widths}, at its {explanation.weights} weights"
     yield from _text(name, width, indent=0)
     which = f"row {rows[0]}" if len(rows) == 1 else f"rows {rows[0]} to {rows[-1]}"

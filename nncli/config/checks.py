@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nncli import scoring
 from nncli.config.schema import Config
-from nncli.engine import activations, losses, optimizers
+from nncli.engine import activations, losses, norms, optimizers
 from nncli.errors import Problem
 from nncli.registry import unknown
 
@@ -57,9 +57,14 @@ def _model(config: Config) -> Iterator[Problem]:
         if block.units is None:
             yield config.problem(f"model.layers.{i}", "needs units", "only the last block's follow from the target")
     last = len(blocks) - 1
-    if blocks[-1].dropout:
-        where, remedy = f"model.layers.{last}.dropout", "set it on the block before, or leave it out"
-        yield config.problem(where, "the output block's values are the predictions: none may be missing", remedy)
+    for key, what in (("dropout", "none may be missing"), ("noise", "they are no place for noise")):
+        if getattr(blocks[-1], key):
+            where, remedy = f"model.layers.{last}.{key}", "set it on the block before, or leave it out"
+            yield config.problem(where, f"the output block's values are the predictions: {what}", remedy)
+    for i, block in enumerate(blocks):
+        if block.bias is True and block.norm is not None and norms.registry[block.norm.name].takes_out_bias:
+            message = f"{block.norm.name} norm takes out again what is added to all rows alike; its shift is the bias"
+            yield config.problem(f"model.layers.{i}.bias", message, "leave it out")
     if blocks[-1].residual:
         remedy = "set it on the block before, or leave it out"
         yield config.problem(f"model.layers.{last}.residual", "goes with a hidden block, not with the output", remedy)

@@ -44,6 +44,7 @@ else:
     Source = piece_field(sources.registry, "iris")
 
 Share = Annotated[float, Ge(0), Lt(1)]
+Factor = Annotated[float, Ge(0)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=64)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
@@ -88,32 +89,48 @@ class Data(Strict):
 
 
 class Block(Strict):
-    """One entry of model.layers: a dense layer, then norm, activation, dropout and the sum with its input, as asked."""
+    """One entry of model.layers: dense, then norm, activation, noise, dropout and the sum with its input, as asked."""
 
     units: Annotated[int, Ge(1), Le(1_000_000)] | None = Field(
         None, description="its width; the last block's follows from the target"
     )
     activation: Activation = Field("identity", description="what it does to its sums", validate_default=True)
     initializer: Literal["auto"] | Initializer = Field("auto", description="initial weights; auto: fits the activation")
-    bias: bool = Field(True, description="whether it adds a bias")
+    bias: Literal["auto"] | bool = Field(
+        "auto", description="whether it adds a bias; auto: yes, but in front of norm: batch, which takes it out again"
+    )
     norm: Norm | None = Field(None, description="brings its sums to one scale, in front of the activation")
+    noise: Factor = Field(0.0, description="deviation of the normal noise that is added to its values in the training")
     dropout: Share = Field(0.0, description="share of its values that are set to 0 at random in the training")
     residual: bool = Field(
         False, description="whether its input is added at its end; through learned weights where the widths differ"
     )
+    l1: Factor | None = Field(None, description="penalty on its weights in place of regularization.l1")
+    l2: Factor | None = Field(None, description="penalty on its weights in place of regularization.l2")
+    max_norm: Annotated[float, Gt(0)] | None = Field(
+        None, description="how long the weights of each unit may be together; longer ones are cut after every step"
+    )
+
+
+class Input(Strict):
+    """What is done to the inputs in the training, and not in predictions."""
+
+    noise: Factor = Field(0.0, description="deviation of the normal noise that is added to them")
+    dropout: Share = Field(0.0, description="share of them that are set to 0 at random, the others enlarged")
 
 
 class Model(Strict):
     """The network."""
 
+    input: Input = Input()
     layers: Annotated[list[Block], MinLen(1)] = Field(description="its blocks, from the input to the output")
 
 
 class Regularization(Strict):
     """Penalties on all weights, biases left out: l1·Σ|w| + l2/2·Σw²."""
 
-    l1: Annotated[float, Ge(0)] = Field(0.0, description="factor of the absolute values")
-    l2: Annotated[float, Ge(0)] = Field(0.0, description="factor of half the squares")
+    l1: Factor = Field(0.0, description="factor of the absolute values")
+    l2: Factor = Field(0.0, description="factor of half the squares")
 
 
 def metric_of(figure: str) -> str | None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from nncli.engine.buffers import Array, Buffers, StandIns, Step, buffers_like
 from nncli.engine.network import Bound, Network
+from nncli.engine.parameters import Weights
 
 BATCH = 512
 """Rows at a time: the signals of a middle network then stay in a core's cache."""
@@ -16,24 +17,41 @@ class Inference:
 
     Args:
         network: The network.
-        theta: Its parameters (size,), read at every run.
+        weights: What it has learned, read at every run.
         rows: The number of rows, at least 1.
         buffers: Where the arrays come from, new ones when not given.
         weighted: Whether the rows have weights in the loss.
+        evaluating: Whether the network is run as it predicts, and not as it trains (though without its noise).
 
     Attributes:
         predictions: (rows, k), after ``run``.
     """
 
     def __init__(
-        self, network: Network, theta: Array, rows: int, buffers: Buffers | None = None, *, weighted: bool = False
+        self,
+        network: Network,
+        weights: Weights,
+        rows: int,
+        buffers: Buffers | None = None,
+        *,
+        weighted: bool = False,
+        evaluating: bool = True,
     ) -> None:
+        theta = weights.theta
         buffers = buffers_like(theta) if buffers is None else buffers
         self.predictions = buffers.rows((rows, network.outputs))
         nothing = StandIns(theta.dtype).keep(theta.shape)  # nobody runs backward
         sizes = [BATCH] * (rows // BATCH) + [rows % BATCH] * (rows % BATCH > 0)
         bound = {
-            size: network.bind(theta, nothing, size, buffers=buffers.part(f"{size} rows"), weighted=weighted)
+            size: network.bind(
+                theta,
+                nothing,
+                size,
+                statistics=weights.statistics,
+                evaluating=evaluating,
+                weighted=weighted,
+                buffers=buffers.part(f"{size} rows"),
+            )
             for size in set(sizes)
         }
         self._batches: list[tuple[slice, Bound, Step]] = []

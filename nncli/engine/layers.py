@@ -17,10 +17,16 @@ from numpy.random import Generator
 
 from nncli.engine.activations import Activation
 from nncli.engine.buffers import Array, Buffers, Step, rows_of
+from nncli.engine.constraints import MaxNorm
 from nncli.engine.initializers import GlorotUniform, Initializer
 from nncli.engine.norms import Norm, NormArrays
-from nncli.engine.parameters import Parameter
+from nncli.engine.parameters import Layout, Parameter
 from nncli.engine.penalties import NO_PENALTY, Penalty
+
+
+def no_array() -> Array:
+    """For what a layer does not have."""
+    return np.zeros(0)
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,11 @@ class Wires:
         dY: Where dC/dY is found, (..., n, d_out); the array of ``dX`` for a layer that ``passes_gradient``.
         theta: The layer's own slice of the parameter vector, (..., size).
         gradient: The same slice of the gradient, (..., size).
-        noise: What the layer draws, an array (n, width) for each of ``Layer.noise``; the same for all copies.
+        statistics: The layer's slice of the running statistics, the same for all copies.
+        measured: What the batch that went forward shows in their place, (..., size); forward writes it, in training.
+        evaluating: Whether the layer is bound as it predicts, not as it trains.
+        noise: What the layer draws, an array (n, width) for each of ``Layer.noise``; the same for all copies, and
+            none where it is evaluating.
         skip: The signal that a ``Fork`` remembers and its ``Join`` adds, (..., n, d_skip).
         d_skip: Its gradient, which the join writes and the fork adds to that of its input.
     """
@@ -49,6 +59,9 @@ class Wires:
     dY: Array
     theta: Array
     gradient: Array
+    statistics: Array = field(default_factory=no_array)
+    measured: Array = field(default_factory=no_array)
+    evaluating: bool = False
     noise: tuple[Array, ...] = ()
     skip: Array | None = None
     d_skip: Array | None = None
@@ -66,7 +79,12 @@ class Layer(ABC):
     """Whether backward reads the output, so that the next layer must not write over it."""
     passes_gradient: bool = False
     """Whether backward leaves dC/dX in the array where it found dC/dY."""
+    least_rows: int = 1
+    """The fewest rows that a batch of the training may have."""
     penalty: Penalty = NO_PENALTY
+    """On its weights; biases and scales have none."""
+    constraint: MaxNorm | None = None
+    """On its weights, too."""
 
     @property
     def label(self) -> str:
@@ -85,8 +103,20 @@ class Layer(ABC):
         """Fill its parameters, by their names within the layer, with their initial values."""
         return
 
+    def statistics(self, d_in: int) -> tuple[Parameter, ...]:
+        """What it keeps of the batches that it has seen, to predict by; nothing for most."""
+        return ()
+
+    def reset(self, tensors: Mapping[str, Array]) -> None:
+        """Fill its statistics, by their names within the layer, with what they are before the first batch."""
+        return
+
+    def settle(self, wires: Wires, buffers: Buffers) -> Step | None:
+        """What moves the running statistics by the batch that went forward; a step of its own, once an update."""
+        return None
+
     def formulas(self) -> Mapping[str, str]:
-        """How it computes Y, dX and the gradient of each parameter, for a reader.
+        """How it computes Y, dX and the gradient of each parameter outside of the training, for a reader.
 
         The keys are "Y", "dX" and the parameters' names; in the formulas, {X}, {Y}, {dX}, {dY} and {the name of a
         parameter} stand for what the array is called where the formula is shown.
@@ -120,7 +150,8 @@ class Layer(ABC):
     def reference(self, X: Any, tensors: Mapping[str, Any], given: tuple[Any, ...], xp: Any) -> Any:
         """Y by the formula, in the functions of ``xp``.
 
-        X comes without a column of ones; ``given`` is the layer's noise, or the signal that a join adds.
+        X comes without a column of ones. ``tensors`` holds the layer's parameters; as it predicts, its statistics, too.
+        ``given`` is the layer's noise, or the signal that a join adds.
         """
 
     def switches(self, X: Array) -> tuple[Array, ...]:
@@ -140,6 +171,7 @@ class Dense(Layer):
     bias: bool = True
     initializer: Initializer = field(default_factory=GlorotUniform)
     penalty: Penalty = NO_PENALTY
+    constraint: MaxNorm | None = None
 
     kind = "dense"
 
@@ -213,7 +245,7 @@ class Dense(Layer):
 
 @dataclass(frozen=True)
 class Activate(Layer):
-    """A = f(Z), f one of the registered activations."""
+    """A = f(Z), f one of the registered activations; what it learns, the layer learns."""
 
     activation: Activation
 
@@ -231,19 +263,33 @@ class Activate(Layer):
         """The activation's name."""
         return self.activation.name
 
+    def parameters(self, d_in: int) -> tuple[Parameter, ...]:
+        """Those of the activation."""
+        return self.activation.parameters(d_in)
+
+    def initialize(self, tensors: Mapping[str, Array], rng: Generator) -> None:
+        """As the activation says."""
+        self.activation.initialize(tensors)
+
     def formulas(self) -> Mapping[str, str]:
         """As the record states them; softmax is not computed entry by entry."""
         f = self.activation
         if f.simplex:
             return {"Y": f"{f.name}({{X}}), a_j = {f.formula}", "dX": f.derivative}
-        return {"Y": f"f({{X}}), f(z) = {f.formula}", "dX": f"{{dY}} ⊙ f'({{X}}), f'(z) = {f.derivative}"}
+        return {
+            "Y": f"f({{X}}), f(z) = {f.formula}",
+            "dX": f"{{dY}} ⊙ f'({{X}}), f'(z) = {f.derivative}",
+            **f.slopes,
+        }
 
     def bind(self, wires: Wires, buffers: Buffers) -> tuple[Step, Step]:
         """The activation's own two functions."""
-        return self.activation.bind(wires.X, wires.Y, wires.dY, buffers)
+        layout = Layout((parameter.name, parameter) for parameter in self.parameters(wires.X.shape[-1]))
+        tensors, slopes = layout.views(wires.theta), layout.views(wires.gradient)
+        return self.activation.bind_learned(wires.X, wires.Y, wires.dY, tensors, slopes, buffers)
 
     def reference(self, X: Any, tensors: Mapping[str, Any], given: tuple[Any, ...], xp: Any) -> Any:
-        return self.activation.reference(X, xp)
+        return self.activation.reference_learned(X, tensors, xp)
 
     def switches(self, X: Array) -> tuple[Array, ...]:
         """The distance from each kink."""
@@ -264,6 +310,11 @@ class Normalize(Layer):
         """With the norm's name."""
         return f"{self.norm.name} norm"
 
+    @property
+    def least_rows(self) -> int:  # type: ignore[override]
+        """As the norm says."""
+        return self.norm.least_rows
+
     def parameters(self, d_in: int) -> tuple[Parameter, ...]:
         """A scale and a shift for each unit."""
         return Parameter("scale", (d_in,), "scale"), Parameter("shift", (d_in,), "bias")
@@ -273,78 +324,53 @@ class Normalize(Layer):
         tensors["scale"][...] = 1
         tensors["shift"][...] = 0
 
+    def statistics(self, d_in: int) -> tuple[Parameter, ...]:
+        """Those of the norm, a number for each unit."""
+        return tuple(Parameter(name, (d_in,), "statistic") for name in self.norm.statistics)
+
+    def reset(self, tensors: Mapping[str, Array]) -> None:
+        """As the norm says."""
+        for name, value in self.norm.statistics.items():
+            tensors[name][...] = value
+
     def bind(self, wires: Wires, buffers: Buffers) -> tuple[Step, Step]:
-        """The norm's own two functions."""
+        """The norm's own two functions: those of the training, or those that predict."""
+        arrays = self._arrays(wires)
+        return self.norm.bind_evaluation(arrays, buffers) if wires.evaluating else self.norm.bind(arrays, buffers)
+
+    def settle(self, wires: Wires, buffers: Buffers) -> Step | None:
+        """The norm's own, if it has statistics."""
+        return self.norm.settle(self._arrays(wires), buffers) if self.norm.statistics else None
+
+    def _arrays(self, wires: Wires) -> NormArrays:
         d = wires.X.shape[-1]
 
-        def halves(flat: Array) -> tuple[Array, Array]:
-            return flat[..., :d], flat[..., d:]
+        def rows(flat: Array) -> tuple[Array, ...]:
+            return tuple(flat[..., np.newaxis, i : i + d] for i in range(0, flat.shape[-1], d))
 
-        scale, shift = (half[..., np.newaxis, :] for half in halves(wires.theta))
-        arrays = NormArrays(wires.X, wires.Y, wires.dX, wires.dY, scale, shift, *halves(wires.gradient))
-        return self.norm.bind(arrays, buffers)
+        scale, shift = rows(wires.theta)
+        d_scale, d_shift = wires.gradient[..., :d], wires.gradient[..., d:]
+        return NormArrays(
+            wires.X,
+            wires.Y,
+            wires.dX,
+            wires.dY,
+            scale,
+            shift,
+            d_scale,
+            d_shift,
+            running=rows(wires.statistics),
+            measured=rows(wires.measured),
+        )
 
     def reference(self, X: Any, tensors: Mapping[str, Any], given: tuple[Any, ...], xp: Any) -> Any:
-        return self.norm.reference(X, tensors["scale"], tensors["shift"], xp)
+        return self.norm.reference(X, tensors, xp)
 
     def formulas(self) -> Mapping[str, str]:
         """As the record states them."""
         return {
-            "Y": f"norm({{X}}), {self.norm.formula}",
-            "dX": self.norm.derivative,
+            "Y": f"norm({{X}}), {self.norm.evaluation_formula or self.norm.formula}",
+            "dX": self.norm.evaluation_derivative or self.norm.derivative,
             "scale": "Σ_rows {dY} ⊙ x̂",
             "shift": "Σ_rows {dY}",
         }
-
-
-@dataclass(frozen=True)
-class Dropout(Layer):
-    """Y = X ⊙ M, in the training: each m_ij is 0 with probability ``rate``, and 1/(1 − rate) otherwise.
-
-    So the mean of Y is X (inverted dropout), and outside of the training M is 1 (Srivastava et al. 2014).
-    """
-
-    rate: float
-
-    kind = "dropout"
-    in_place = True
-    passes_gradient = True
-
-    @property
-    def label(self) -> str:
-        """With its rate."""
-        return f"dropout {self.rate:g}"
-
-    def noise(self, d_in: int) -> tuple[int, ...]:
-        """The mask M."""
-        return (d_in,)
-
-    def draw(self, noise: tuple[Array, ...], rng: Generator) -> None:
-        """Uniform numbers, of which those below the rate become 0."""
-        (M,) = noise
-        rng.random(dtype=M.dtype.type, out=M.T)  # its rows are the slower axis in memory
-        np.greater_equal(M, self.rate, out=M)
-        np.multiply(M, 1 / (1 - self.rate), out=M)
-
-    def quiet(self, noise: tuple[Array, ...]) -> None:
-        """A mask of ones."""
-        noise[0][...] = 1
-
-    def bind(self, wires: Wires, buffers: Buffers) -> tuple[Step, Step]:
-        """A product with the mask each way."""
-        X, Y, dY, (M,) = wires.X, wires.Y, wires.dY, wires.noise
-
-        def forward() -> None:
-            np.multiply(X, M, out=Y)
-
-        def backward() -> None:
-            np.multiply(dY, M, out=dY)
-
-        return forward, backward
-
-    def reference(self, X: Any, tensors: Mapping[str, Any], given: tuple[Any, ...], xp: Any) -> Any:
-        return X * given[0]
-
-    def formulas(self) -> Mapping[str, str]:
-        """Its mask is 1 where nothing is trained."""
-        return {"Y": "{X} ⊙ M, M = 1 outside of the training", "dX": "{dY} ⊙ M"}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import accumulate
 
@@ -13,51 +12,20 @@ from numpy.typing import DTypeLike
 
 from nncli.engine.activations import Activation
 from nncli.engine.buffers import Array, Buffers, Step, buffers_like
+from nncli.engine.constraints import MaxNorm
 from nncli.engine.layers import Layer, Wires
 from nncli.engine.losses import Loss
-from nncli.engine.parameters import Layout
+from nncli.engine.parameters import Layout, Parameter, Weights
 from nncli.engine.penalties import Penalty
 from nncli.engine.residual import Fork, Join
+from nncli.engine.stages import BoundStage, Stage
 from nncli.engine.weights import weighted as weigh
 
 INPUT, LOSS, PENALTY = "input", "loss", "penalty"
-"""Whose arrays they are that belong to no block (``Buffers.owner``)."""
+"""Whose arrays they are that belong to no block of the config (``Buffers.owner``).
 
-
-@dataclass(frozen=True)
-class Stage:
-    """A layer in its place: the block that it belongs to (``layers.0``) and the number of its inputs."""
-
-    block: str
-    layer: Layer
-    inputs: int
-
-    @property
-    def outputs(self) -> int:
-        """The number of its outputs."""
-        return self.layer.width(self.inputs)
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        return f"{self.block}.{self.layer.kind}"
-
-    def noise(self, n: int, buffers: Buffers) -> tuple[Array, ...]:
-        """The random arrays of its layer for batches of ``n`` rows, quiet as yet."""
-        dtype = np.zeros(0, buffers.dtype).real.dtype
-        arrays = tuple(buffers.keep((n, width), dtype) for width in self.layer.noise(self.inputs))
-        self.layer.quiet(arrays)
-        return arrays
-
-
-@dataclass(frozen=True)
-class BoundStage:
-    """A stage with its arrays, and the two functions that work on them."""
-
-    stage: Stage
-    wires: Wires
-    forward: Step
-    backward: Step
+What is done to the input in front of the first block is a block of its own, INPUT, too.
+"""
 
 
 class Network:
@@ -94,20 +62,48 @@ class Network:
             for parameter in stage.layer.parameters(stage.inputs)
         )
 
+    @cached_property
+    def statistics(self) -> Layout:
+        """The names and places of all running statistics, which lie in a vector of their own."""
+        return Layout(
+            (f"{stage.block}.{statistic.name}", statistic)
+            for stage in self.stages
+            for statistic in stage.layer.statistics(stage.inputs)
+        )
+
+    def tensors(self, weights: Weights) -> dict[str, Array]:
+        """Every parameter and every running statistic by name, as views."""
+        return self.layout.views(weights.theta) | self.statistics.views(weights.statistics)
+
+    @property
+    def least_rows(self) -> int:
+        """The fewest rows that a batch of the training may have."""
+        return max((stage.layer.least_rows for stage in self.stages), default=1)
+
     def penalties(self) -> list[tuple[str, Penalty]]:
         """(tensor name, penalty) of every weight that has one."""
-        return [
-            (f"{stage.block}.{parameter.name}", stage.layer.penalty)
-            for stage in self.stages
-            for parameter in stage.layer.parameters(stage.inputs)
-            if stage.layer.penalty and parameter.role == "weight"
-        ]
+        return [(name, layer.penalty) for name, layer in self._weights() if layer.penalty]
+
+    def constraints(self) -> list[tuple[str, MaxNorm]]:
+        """(tensor name, constraint) of every weight that has one."""
+        return [(name, layer.constraint) for name, layer in self._weights() if layer.constraint is not None]
+
+    def _weights(self) -> Iterator[tuple[str, Layer]]:
+        """The name of every weight, with the layer that it is of."""
+        for stage in self.stages:
+            for parameter in stage.layer.parameters(stage.inputs):
+                if parameter.role == "weight":
+                    yield f"{stage.block}.{parameter.name}", stage.layer
 
     @cached_property
     def places(self) -> tuple[slice, ...]:
         """Where the parameters of each stage lie in the flat vector."""
-        sizes = [sum(p.size for p in stage.layer.parameters(stage.inputs)) for stage in self.stages]
-        return tuple(slice(end - size, end) for size, end in zip(sizes, accumulate(sizes), strict=True))
+        return _places([stage.layer.parameters(stage.inputs) for stage in self.stages])
+
+    @cached_property
+    def statistics_places(self) -> tuple[slice, ...]:
+        """Where the running statistics of each stage lie in theirs."""
+        return _places([stage.layer.statistics(stage.inputs) for stage in self.stages])
 
     @property
     def noisy(self) -> bool:
@@ -136,12 +132,46 @@ class Network:
             names = [parameter.name for parameter in stage.layer.parameters(stage.inputs)]
             stage.layer.initialize({name: views[f"{stage.block}.{name}"] for name in names}, rng)
 
+    def initial_statistics(self, dtype: DTypeLike) -> Array:
+        """The running statistics before the first batch (size,)."""
+        statistics = np.zeros(self.statistics.size, dtype)
+        self.reset(statistics)
+        return statistics
+
+    def reset(self, statistics: Array) -> None:
+        """Fill ``statistics`` (size,) with what they are before the first batch."""
+        views = self.statistics.views(statistics)
+        for stage in self.stages:
+            names = [statistic.name for statistic in stage.layer.statistics(stage.inputs)]
+            stage.layer.reset({name: views[f"{stage.block}.{name}"] for name in names})
+
+    def weights(self, buffers: Buffers) -> Weights:
+        """Room for both, not filled."""
+        return Weights(buffers.keep((self.layout.size,)), buffers.keep((self.statistics.size,)))
+
+    def initial_weights(self, rng: Generator, dtype: DTypeLike) -> Weights:
+        """Both: where a training begins."""
+        return Weights(self.initialize(rng, dtype), self.initial_statistics(dtype))
+
+    def bind_constraints(self, theta: Array, buffers: Buffers) -> Step | None:
+        """What puts the weights of ``theta`` right after an update, in place; None where there is no constraint."""
+        views = self.layout.views(theta)
+        steps = [constraint.bind(views[name], buffers) for name, constraint in self.constraints()]
+
+        def constrain() -> None:
+            for step in steps:
+                step()
+
+        return constrain if steps else None
+
     def bind(
         self,
         theta: Array,
         gradient: Array,
         n: int,
         *,
+        statistics: Array | None = None,
+        evaluating: bool = False,
         inputs: Array | None = None,
         input_gradient: bool = False,
         keep_signals: bool = False,
@@ -154,6 +184,9 @@ class Network:
             theta: The parameters (size,).
             gradient: Where the gradient goes, of the shape of ``theta``.
             n: Rows in a batch.
+            statistics: The running statistics (size,); those before the first batch when not given.
+            evaluating: Whether to bind the network as it predicts (nothing random, norms by their running statistics),
+                and not as it trains. Backward is the derivative of that.
             inputs: An array (..., n, inputs + 1) to read batches from, with ones in its last column; allocated
                 when not given. Leading axes are copies of the network that share their parameters, run side by side
                 and forward alone (laid out as ``Buffers`` does it); it may be complex while ``theta`` is real.
@@ -162,11 +195,19 @@ class Network:
                 writes over its input.
             buffers: Where the arrays come from, new ones when not given; ``StandIns`` tell what they would take.
             weighted: Whether each row has a weight in the loss; see ``row_weights``.
+
+        Raises:
+            ValueError: A batch of so few rows cannot be trained on.
         """
+        if not evaluating and n < self.least_rows:
+            raise ValueError(f"needs {self.least_rows} rows in a batch of the training")
+        if statistics is None:
+            statistics = self.initial_statistics(theta.real.dtype)
         overwrites = [not keep_signals and self.overwrites_input(i) for i in range(len(self.stages))]
         if buffers is None:
             buffers = buffers_like(theta if inputs is None else inputs)
-        return Bound(self, theta, gradient, n, inputs, input_gradient, overwrites, buffers, weighted)
+        weights = Weights(theta, statistics)
+        return Bound(self, weights, gradient, n, inputs, overwrites, input_gradient, evaluating, buffers, weighted)
 
 
 class Bound:
@@ -176,11 +217,13 @@ class Bound:
     ``forward``, ``loss``, ``backward``. None of them allocates anything that grows with the batch or the network.
 
     Attributes:
+        weights: What it is bound to; ``theta`` and ``statistics`` are its two vectors.
         inputs: (..., n, d + 1), the batch, row by row in memory, as rows are gathered.
         targets: (n,) class codes or (n, k) values, as the loss wants them.
         row_weights: (n,), what each row counts in the loss, 1 as yet; None if the binding is not weighted.
         outputs: (..., n, k), what the last layer gives.
         losses: (..., n), the loss of each row times its weight, after ``loss``.
+        settles: Whether there is anything to ``settle``.
         output_gradient: (..., n, k), the gradient by ``outputs``, until backward has gone through the last layer.
         input_gradient: (..., n, d), after ``backward``, if it was asked for.
         stages: Every stage as it is bound, in order.
@@ -191,17 +234,20 @@ class Bound:
     def __init__(
         self,
         network: Network,
-        theta: Array,
+        weights: Weights,
         gradient: Array,
         n: int,
         inputs: Array | None,
-        input_gradient: bool,
         overwrites: list[bool],
+        input_gradient: bool,
+        evaluating: bool,
         buffers: Buffers,
         weighted: bool,
     ) -> None:
+        theta, statistics = weights.theta, weights.statistics
         lead = () if inputs is None else inputs.shape[:-2]
-        self.network, self.theta, self.gradient, self.n = network, theta, gradient, n
+        self.network, self.weights, self.gradient, self.n = network, weights, gradient, n
+        self.theta, self.statistics = theta, statistics
         buffers.owner = INPUT
         self.inputs = buffers.rows((n, network.inputs + 1)) if inputs is None else inputs
         if inputs is None:
@@ -209,11 +255,13 @@ class Bound:
         self.input_gradient = buffers.keep((*lead, n, network.inputs)) if input_gradient else None
         self.signals: list[tuple[str, Array]] = [(INPUT, self.inputs[..., :-1])]
         bound: list[BoundStage] = []
+        settle: list[Step | None] = []
 
-        signal, slope = self.inputs, self.input_gradient
+        signal, slope, wanted = self.inputs, self.input_gradient, input_gradient
         open_forks: list[tuple[Array, Array]] = []
         room = buffers.scratch if lead else buffers.keep  # copies are run forward alone
-        for i, (stage, place) in enumerate(zip(network.stages, network.places, strict=True)):
+        places = zip(network.stages, network.places, network.statistics_places, strict=True)
+        for i, (stage, place, seen) in enumerate(places):
             layer, shape = stage.layer, (*lead, n, stage.outputs)
             buffers.owner = stage.block
             if overwrites[i]:
@@ -232,20 +280,28 @@ class Bound:
                 skip, d_skip = open_forks.pop()
             elif isinstance(layer, Join):  # its fork lies in front of this network: what it remembered is a constant
                 skip, d_skip = (buffers.keep((n, layer.d_skip), theta.dtype) for _ in range(2))
+            X = signal if layer.takes_ones else signal[..., : stage.inputs]
             wires = Wires(
-                X=signal if layer.takes_ones else signal[..., : stage.inputs],
-                Y=output[..., : stage.outputs],
+                X=X,
+                Y=X if overwrites[i] else output[..., : stage.outputs],
                 dX=slope,
                 dY=dY,
                 theta=theta[place],
                 gradient=gradient[place],
-                noise=stage.noise(n, buffers),
+                statistics=statistics[seen],
+                measured=buffers.rows((*lead, 0 if evaluating else seen.stop - seen.start)),
+                evaluating=evaluating,
+                noise=() if evaluating else stage.noise(n, buffers),
                 skip=skip,
                 d_skip=d_skip,
             )
             bound.append(BoundStage(stage, wires, *layer.bind(wires, buffers)))
+            if not evaluating and not lead:
+                settle.append(layer.settle(wires, buffers))
             self.signals.append((stage.name, wires.Y))
-            signal, slope = output, wires.dY
+            # in front of the first layer that learns, nobody wants a gradient but who has asked for the input's
+            wanted = wanted or place.start < place.stop
+            signal, slope = output, wires.dY if wanted else None
         self.stages = tuple(bound)
         self.outputs = self.signals[-1][1]
         buffers.owner = LOSS
@@ -265,18 +321,22 @@ class Bound:
             self._loss, self._slope_of_loss = weigh(
                 self._loss, self._slope_of_loss, self.losses, self.output_gradient, self.row_weights, buffers
             )
-        weights, slopes = network.layout.views(theta), network.layout.views(gradient)
+        tensors, slopes = network.layout.views(theta), network.layout.views(gradient)
         buffers.owner = PENALTY
-        penalties = [penalty.bind(weights[name], slopes[name], buffers) for name, penalty in network.penalties()]
+        penalties = [penalty.bind(tensors[name], slopes[name], buffers) for name, penalty in network.penalties()]
         self._penalties: list[Callable[[], Array]] = [value for value, _ in penalties]
         self._penalty_slopes = [add for _, add in penalties]
         self._forward = [stage.forward for stage in bound]
-        self._backward = [stage.backward for stage in reversed(bound)]
+        first = 0 if input_gradient else next((i for i, p in enumerate(network.places) if p.stop), len(bound))
+        self._backward = [stage.backward for stage in reversed(bound[first:])]
+        self._settle = [step for step in settle if step is not None]
+        self.settles = bool(self._settle)
 
     def draw(self, rng: Generator) -> None:
         """Fill the random arrays of all layers for another batch; until then, nothing is random."""
         for bound in self.stages:
-            bound.stage.layer.draw(bound.wires.noise, rng)
+            if bound.wires.noise:
+                bound.stage.layer.draw(bound.wires.noise, rng)
 
     def forward(self) -> None:
         """Run the batch through every layer."""
@@ -299,6 +359,11 @@ class Bound:
             back()
         for add in self._penalty_slopes:
             add()
+
+    def settle(self) -> None:
+        """Move the running statistics by the batch that went forward: once for every update, bound as it trains."""
+        for move in self._settle:
+            move()
 
     # -- the same in pieces, for those who look on --
 
@@ -324,11 +389,17 @@ class Bound:
 
     def first_not_finite(self) -> str | None:
         """The first tensor, in the order of computation, that holds a NaN or an infinity."""
-        parameters = self.network.layout.views(self.theta).items()
-        for name, array in (*parameters, *self.signals, ("loss", self.losses)):
+        tensors = self.network.tensors(self.weights).items()
+        for name, array in (*tensors, *self.signals, ("loss", self.losses)):
             if not np.isfinite(array).all():
                 return name
         return None
+
+
+def _places(tensors: list[tuple[Parameter, ...]]) -> tuple[slice, ...]:
+    """For the tensors of each stage, where they lie in a vector that holds all, one after the other."""
+    sizes = [sum(tensor.size for tensor in some) for some in tensors]
+    return tuple(slice(end - size, end) for size, end in zip(sizes, accumulate(sizes), strict=True))
 
 
 def _signal(lead: tuple[int, ...], n: int, width: int, ones: bool, buffers: Buffers) -> Array:

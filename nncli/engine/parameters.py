@@ -1,4 +1,4 @@
-"""One flat vector for all parameters, and the names of its pieces."""
+"""One flat vector for all parameters, one for all running statistics, and the names of their pieces."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import DTypeLike
+
 from nncli.engine.buffers import Array
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A tensor that a layer learns: its name within the layer, its shape, and what it is to the layer."""
+    """A tensor of a layer: its name within the layer, its shape, and what it is to the layer.
+
+    A weight, a bias and a scale are learned; a statistic is what the layer has seen of its batches.
+    """
 
     name: str
     shape: tuple[int, ...]
-    role: Literal["weight", "bias", "scale"]
+    role: Literal["weight", "bias", "scale", "statistic"]
 
     @property
     def size(self) -> int:
@@ -57,3 +63,29 @@ class Layout(Mapping[str, Parameter]):
             name: flat[..., self._slices[name]].reshape(*flat.shape[:-1], *parameter.shape)
             for name, parameter in self._parameters.items()
         }
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """All that a training has made of a network: what it predicts by, and what a file of weights holds.
+
+    Attributes:
+        theta: The parameters, one flat vector.
+        statistics: The running statistics, another; empty where no layer has any.
+    """
+
+    theta: Array
+    statistics: Array
+
+    def copy(self) -> Weights:
+        """The same numbers in arrays of their own."""
+        return Weights(self.theta.copy(), self.statistics.copy())
+
+    def assign(self, other: Weights) -> None:
+        """Take over the numbers of ``other``, in place."""
+        np.copyto(self.theta, other.theta)
+        np.copyto(self.statistics, other.statistics)
+
+    def astype(self, dtype: DTypeLike) -> Weights:
+        """A copy at another precision."""
+        return Weights(self.theta.astype(dtype), self.statistics.astype(dtype))

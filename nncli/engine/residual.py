@@ -14,6 +14,7 @@ import numpy as np
 from numpy.random import Generator
 
 from nncli.engine.buffers import Array, Buffers, Step
+from nncli.engine.constraints import MaxNorm
 from nncli.engine.initializers import GlorotUniform, Initializer
 from nncli.engine.layers import Layer, Wires
 from nncli.engine.parameters import Parameter
@@ -65,6 +66,7 @@ class Join(Layer):
     units: int
     initializer: Initializer = field(default_factory=GlorotUniform)
     penalty: Penalty = NO_PENALTY
+    constraint: MaxNorm | None = None
 
     kind = "join"
     in_place = True

@@ -40,15 +40,18 @@ class BlockSummary:
 def blocks_of(network: Network, n: int, dtype: DTypeLike, *, weighted: bool = False) -> tuple[BlockSummary, ...]:
     """Every block of ``network`` as it trains on batches of ``n`` rows, between its input and its loss."""
     arrays = StandIns(dtype)
-    theta, gradient = (arrays.keep((network.layout.size,)) for _ in range(2))
+    weights, gradient = network.weights(arrays), arrays.keep((network.layout.size,))
     batch = arrays.part("batch")
-    network.bind(theta, gradient, n, buffers=batch, weighted=weighted)
+    network.bind(weights.theta, gradient, n, statistics=weights.statistics, weighted=weighted, buffers=batch)
 
     def block(name: str, made_of: tuple[str, ...], shape: tuple[int, ...]) -> BlockSummary:
         return BlockSummary(name, made_of, shape, 0, 0, batch.bytes[name])
 
-    found = [block(INPUT, (), (n, network.inputs))]
+    in_front = tuple(stage.layer.label for stage in network.stages if stage.block == INPUT)
+    found = [block(INPUT, in_front, (n, network.inputs))]
     for name, group in groupby(network.stages, lambda stage: stage.block):
+        if name == INPUT:
+            continue
         stages = [*group]
         made_of = [stage.layer.label for stage in stages]
         if network.link is not None and stages[-1] is network.stages[-1]:

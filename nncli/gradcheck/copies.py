@@ -46,6 +46,8 @@ class Point:
         noise: The random arrays of each stage, frozen; as outside of the training where none are given.
         skips: What the forks remember that lie in front of this network, for its joins in order.
         row_weights: (n,), what each row counts in the loss; None where all count the same.
+        statistics: The running statistics at float64; those before the first batch where none are given.
+        evaluating: Whether the network is checked as it predicts, not as it trains.
     """
 
     network: Network
@@ -55,6 +57,8 @@ class Point:
     noise: tuple[tuple[Array, ...], ...] = ()
     skips: tuple[Array, ...] = ()
     row_weights: Array | None = None
+    statistics: Array | None = None
+    evaluating: bool = False
 
     def drawn(self, rng: Generator) -> Point:
         """The same, with random arrays drawn once."""
@@ -87,6 +91,8 @@ class Point:
             theta,
             gradient,
             n,
+            statistics=None if self.statistics is None else self.statistics.astype(theta.real.dtype),
+            evaluating=self.evaluating,
             input_gradient=input_gradient,
             keep_signals=keep_signals,
             weighted=self.row_weights is not None,
@@ -134,7 +140,9 @@ class Point:
             elif isinstance(bound.stage.layer, Join):
                 remembered.pop()
         rest, noise, skips = self.network.after(stage), self.noise[stage + 1 :], tuple(reversed(remembered))
-        return Point(rest, theta, inputs, self.targets, noise, skips, self.row_weights)
+        statistics = self.resting.statistics[self.network.statistics_places[stage].stop :]
+        targets, row_weights = self.targets, self.row_weights
+        return Point(rest, theta, inputs, targets, noise, skips, row_weights, statistics, self.evaluating)
 
 
 Tick: TypeAlias = Callable[[int], None]
@@ -185,6 +193,8 @@ class Copies:
             rest.theta,
             np.zeros_like(rest.theta),
             n,
+            statistics=rest.statistics,
+            evaluating=rest.evaluating,
             inputs=self._signal,
             keep_signals=True,
             weighted=rest.row_weights is not None,
@@ -384,9 +394,11 @@ class _OwnParameters(StageCopies):
         self._theta = np.tile(at.theta.astype(dtype), (count, 1))
         self._Y = Buffers(dtype).keep((count, *at.Y.shape))
         X = np.broadcast_to(at.X.astype(dtype), (count, *at.X.shape))
-        self._forward, _ = layer.bind(
-            Wires(X, self._Y, None, self._Y, self._theta, self._theta, at.noise, at.skip, at.d_skip), Buffers(dtype)
+        measured = np.zeros((count, at.measured.size), dtype)
+        own = replace(
+            at, X=X, Y=self._Y, dX=None, dY=self._Y, theta=self._theta, gradient=self._theta, measured=measured
         )
+        self._forward, _ = layer.bind(own, Buffers(dtype))
 
     def move(self, entries: Array, shift: complex | Array) -> None:
         copy = np.arange(len(entries))

@@ -15,11 +15,13 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from nncli.engine.buffers import Array, Step
-from nncli.engine.layers import Activate, Dense, Dropout, Layer, Normalize, Wires
+from nncli.engine.layers import Activate, Dense, Layer, Normalize, Wires
 from nncli.engine.losses import Loss
-from nncli.engine.network import Network, Stage
+from nncli.engine.network import Network
+from nncli.engine.noise import Dropout
 from nncli.engine.penalties import Penalty
 from nncli.engine.residual import Fork
+from nncli.engine.stages import Stage
 from nncli.registry import Registry
 
 Piece = TypeVar("Piece")
@@ -312,22 +314,27 @@ class WrongMask(LayerFault):
         return wrong
 
 
-@registry.register
-class NormWithoutMean(LayerFault):
-    """The mean that a norm takes off its input is forgotten on the way back."""
+class NormFault(LayerFault):
+    """A term that is missing in the derivative of a norm: its μ or its σ is taken for a constant."""
 
-    name = "norm_without_mean"
-    formula = "dX ← dX without the term of ∂μ/∂X"
     sits_in = "a norm"
 
     def fits(self, layer: Layer) -> bool:
         return isinstance(layer, Normalize)
 
+    @abstractmethod
+    def term(self, dX_hat: Array, X_hat: Array, mean: Callable[[Array], Array]) -> Array:
+        """σ times what is missing; ``mean`` is over what is normalized together."""
+
     def spoil(self, layer: Layer, wires: Wires, backward: Step) -> Step:
+        assert isinstance(layer, Normalize)
+        norm = layer.norm
+        if wires.evaluating and norm.statistics:  # there they are constants
+            return backward
         scale, shift = wires.theta.reshape(2, -1)
 
         def mean(array: Array) -> Array:
-            return np.asarray(array.mean(axis=-1, keepdims=True))
+            return np.asarray(array.mean(axis=norm.axis, keepdims=True))
 
         def wrong() -> None:
             backward()
@@ -337,7 +344,54 @@ class NormWithoutMean(LayerFault):
             times_sigma = dX_hat - mean(dX_hat) - X_hat * mean(dX_hat * X_hat)
             # the norm keeps its σ to itself: it is how much smaller what it handed on is than this
             per_sigma = mean(wires.dX * times_sigma) / mean(times_sigma * times_sigma)
-            wires.dX[...] += mean(dX_hat) * per_sigma
+            wires.dX[...] += self.term(dX_hat, X_hat, mean) * per_sigma
+
+        return wrong
+
+
+@registry.register
+class NormWithoutMean(NormFault):
+    """The mean that a norm takes off its input is forgotten on the way back."""
+
+    name = "norm_without_mean"
+    formula = "dX ← dX without the term of ∂μ/∂X"
+
+    def term(self, dX_hat: Array, X_hat: Array, mean: Callable[[Array], Array]) -> Array:
+        return mean(dX_hat)
+
+
+@registry.register
+class NormWithoutVariance(NormFault):
+    """The deviation that a norm divides its input by is taken for a constant on the way back."""
+
+    name = "norm_without_variance"
+    formula = "dX ← dX without the term of ∂σ/∂X"
+
+    def term(self, dX_hat: Array, X_hat: Array, mean: Callable[[Array], Array]) -> Array:
+        return X_hat * mean(dX_hat * X_hat)
+
+
+@registry.register
+class EvaluatedAsTrained(LayerFault):
+    """A norm that goes by its running statistics is differentiated as if they depended on the batch."""
+
+    name = "evaluated_as_trained"
+    formula = "as it predicts, dX ← dX less the terms of ∂μ/∂X and ∂σ/∂X"
+    sits_in = "a norm with running statistics"
+
+    def fits(self, layer: Layer) -> bool:
+        return isinstance(layer, Normalize) and bool(layer.norm.statistics)
+
+    def spoil(self, layer: Layer, wires: Wires, backward: Step) -> Step:
+        if not wires.evaluating:
+            return backward
+        scale, shift = wires.theta.reshape(2, -1)
+
+        def wrong() -> None:
+            backward()
+            if wires.dX is not None:
+                X_hat = (wires.Y - shift) / scale
+                wires.dX[...] -= wires.dX.mean(axis=0) + X_hat * (wires.dX * X_hat).mean(axis=0)
 
         return wrong
 

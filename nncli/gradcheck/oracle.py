@@ -42,16 +42,19 @@ def ask(point: Point) -> OracleAnswer:
     network = point.network
     X = point.inputs[:, :-1].copy()
     noises = [bound.wires.noise for bound in point.resting.stages]
+    statistics = network.statistics.views(point.resting.statistics) if point.evaluating else {}
 
     def loss(theta: Any, inputs: Any) -> Any:
-        tensors = network.layout.views(theta)
+        tensors = network.layout.views(theta) | statistics
         signal, remembered = inputs, []
         for stage, noise in zip(network.stages, noises, strict=True):
-            own = {p.name: tensors[f"{stage.block}.{p.name}"] for p in stage.layer.parameters(stage.inputs)}
-            if isinstance(stage.layer, Fork):
+            layer, d_in = stage.layer, stage.inputs
+            names = [p.name for p in (*layer.parameters(d_in), *layer.statistics(d_in))]
+            own = {name: tensors[f"{stage.block}.{name}"] for name in names if f"{stage.block}.{name}" in tensors}
+            if isinstance(layer, Fork):
                 remembered.append(signal)
-            given = (remembered.pop(),) if isinstance(stage.layer, Join) else noise
-            signal = stage.layer.reference(signal, own, given, xp)
+            given = (remembered.pop(),) if isinstance(layer, Join) else noise
+            signal = layer.reference(signal, own, given, xp)
         if point.row_weights is None:
             return xp.mean(network.loss.reference(signal, point.targets, xp))
         counts = point.row_weights > 0

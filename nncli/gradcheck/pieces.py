@@ -12,20 +12,21 @@ import numpy as np
 from nncli.engine import activations, losses, norms, optimizers
 from nncli.engine.activations import Activation, Sigmoid, Tanh
 from nncli.engine.buffers import Array, Buffers
-from nncli.engine.layers import Activate, Dense, Dropout, Layer, Normalize
+from nncli.engine.layers import Activate, Dense, Layer, Normalize
 from nncli.engine.losses import Loss, MeanSquaredError
 from nncli.engine.network import Network
+from nncli.engine.noise import Dropout, GaussianNoise
 from nncli.engine.optimizers import Optimizer
 from nncli.engine.penalties import NO_PENALTY, Penalty
 from nncli.engine.residual import Fork, Join
 from nncli.gradcheck.check import check_point
 from nncli.gradcheck.copies import Point
-from nncli.gradcheck.samples import sample_network, sample_point
+from nncli.gradcheck.samples import INPUTS, sample_network, sample_points
 from nncli.gradcheck.verdict import Proof, Verdict
 
 UPDATE_LIMIT = 1e-12
-LARGE = 8
-"""Times the ordinary size: sums of about 10."""
+LARGER = np.array([*[8] * INPUTS, 1])
+"""Times the ordinary size: sums of about 10. The ones are left as they are."""
 
 
 @dataclass(frozen=True)
@@ -102,13 +103,14 @@ def check_pieces(seed: int = 0) -> Iterator[PieceCheck]:
     """Check every activation, loss (behind every activation that it accepts, once weighted), layer, penalty, optimizer.
 
     Each stands in a network of its own with layers before and behind it, and is looked at on six rows, on one, and on
-    six that are large, where activations are saturated or beyond their last kink.
+    six that are large, where activations are saturated or beyond their last kink; and, where it is another function as
+    it predicts, at both.
     """
     for sample in _samples():
-        points = [sample_point(sample.network, n=n, seed=seed + sample.seed, weighted=sample.weighted) for n in (6, 1)]
-        large = points[0].inputs.copy()
-        large[:, :-1] *= LARGE
-        points.append(replace(points[0], inputs=large))
+        ordinary, single = (
+            sample_points(sample.network, n=n, seed=seed + sample.seed, weighted=sample.weighted) for n in (6, 1)
+        )
+        points = [*ordinary, *single, *(replace(point, inputs=point.inputs * LARGER) for point in ordinary)]
         yield PieceCheck(sample.kind, sample.piece, _joined(points, seed))
     for record in optimizers.update_rules():
         for optimizer in variants(record()):
@@ -140,8 +142,8 @@ def _samples() -> Iterator[_Sample]:
     for kind in norms.registry:
         for norm in variants(kind()):
             yield _Sample("norm", described(norm), sample_network([Normalize(norm), Activate(Tanh())], Tanh(), mse))
-    network = sample_network([Activate(Tanh()), Dropout(0.4)], Tanh(), mse)
-    yield _Sample("layer", "dropout (its mask frozen)", network)
+    for name, layer in (("dropout (its mask frozen)", Dropout(0.4)), ("noise (frozen)", GaussianNoise(0.4))):
+        yield _Sample("layer", name, sample_network([Activate(Tanh()), layer], Tanh(), mse))
     for units in (5, 6):
         block: list[Layer] = [Fork(), Dense(units), Activate(Tanh()), Join(5, units)]
         name = "residual block" if units == 5 else "residual block with a projection"
@@ -168,7 +170,9 @@ def variants(record: Any) -> Iterator[Any]:
         settings = tuple(f for f in settings if f.name not in (*off, "learning_rate"))
     hints = get_type_hints(make)
     for f in settings:
-        if f.default is None or f.default == 0:
+        if f.default is False:
+            yield make(**{f.name: True})
+        elif f.default is None or f.default == 0:
             yield make(**{f.name: 0.25})
         elif isinstance(f.default, float):
             yield make(**{f.name: f.default / 2})

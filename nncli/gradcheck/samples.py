@@ -52,8 +52,18 @@ def sample_network(
     return Network(INPUTS, [*layers, ("layers.2", Activate(output))], loss)
 
 
-def sample_point(network: Network, *, n: int = 6, seed: int = 0, weighted: bool = False) -> Point:
-    """Random parameters (biases and scales too), a random batch with targets that the loss takes, frozen noise.
+def sample_points(network: Network, *, n: int = 6, seed: int = 0, weighted: bool = False) -> list[Point]:
+    """As the network trains, if a batch may have ``n`` rows; and as it predicts, if that is another function."""
+    points = [] if n < network.least_rows else [sample_point(network, n=n, seed=seed, weighted=weighted)]
+    if network.statistics:
+        points.append(sample_point(network, n=n, seed=seed, weighted=weighted, evaluating=True))
+    return points
+
+
+def sample_point(
+    network: Network, *, n: int = 6, seed: int = 0, weighted: bool = False, evaluating: bool = False
+) -> Point:
+    """Random parameters (biases, scales and running statistics too), a random batch, frozen noise.
 
     If ``weighted``, the rows have weights from 1/100 to 10, and the last of several has 0.
     """
@@ -66,7 +76,8 @@ def sample_point(network: Network, *, n: int = 6, seed: int = 0, weighted: bool 
             view[...] = rng.uniform(0.5, 2, view.shape)
     inputs = np.hstack([rng.normal(size=(n, network.inputs)), np.ones((n, 1))])
     targets = network.loss.sample(rng, n, network.outputs // network.loss.outputs_per_target)
-    point = Point(network, theta, inputs, targets).drawn(rng)
+    statistics = rng.uniform(0.5, 2, network.statistics.size)
+    point = Point(network, theta, inputs, targets, statistics=statistics, evaluating=evaluating).drawn(rng)
     if not weighted:
         return point
     weights = 10 ** rng.uniform(-2, 1, n)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from nncli.builder import Experiment
 from nncli.engine.buffers import Array, Buffers
 from nncli.engine.network import Bound
+from nncli.engine.parameters import Weights
 from nncli.engine.randomness import Purpose, stream
 
 
@@ -16,7 +17,7 @@ class Batches:
 
     Args:
         experiment: Whose training rows they are.
-        theta: The parameters (size,), read by every batch.
+        weights: Read by every batch; the running statistics move with it.
         gradient: Where the gradient of each batch goes (size,).
         buffers: Where the arrays come from.
 
@@ -25,7 +26,7 @@ class Batches:
         full: The binding for full batches.
     """
 
-    def __init__(self, experiment: Experiment, theta: Array, gradient: Array, buffers: Buffers) -> None:
+    def __init__(self, experiment: Experiment, weights: Weights, gradient: Array, buffers: Buffers) -> None:
         self._rows, self._seed = experiment.train, experiment.config.seed
         self._noisy = experiment.network.noisy
         n, size = len(self._rows.inputs), experiment.batch_size
@@ -33,8 +34,14 @@ class Batches:
         self._size, self._whole = size, n // size * size
 
         def bind(rows: int, name: str) -> Bound:
-            weighted = self._rows.weights is not None
-            return experiment.network.bind(theta, gradient, rows, buffers=buffers.part(name), weighted=weighted)
+            return experiment.network.bind(
+                weights.theta,
+                gradient,
+                rows,
+                statistics=weights.statistics,
+                weighted=self._rows.weights is not None,
+                buffers=buffers.part(name),
+            )
 
         self.full = bind(size, "batch")
         self._rest = bind(n % size, "last batch") if n % size else None

@@ -1,4 +1,4 @@
-"""What becomes of a gradient: accumulated, clipped, the update and its learning rate, the average of the parameters."""
+"""What becomes of a gradient: accumulated, clipped, the update at its rate, what that must keep to, the average."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from nncli.config.schema import higher_is_better
 from nncli.engine.buffers import Array, Buffers
 from nncli.engine.network import Bound
 from nncli.engine.optimizers import Optimizer
+from nncli.engine.parameters import Weights
 from nncli.engine.updates import Average, Clip, GradientMean
 
 
@@ -18,9 +19,9 @@ class Descent:
 
     Args:
         experiment: Whose optimizer and schedule they are.
-        theta: The parameters (size,), which every update moves.
+        weights: Every update moves the parameters (size,), every batch the running statistics.
         gradient: Where the gradient is found (size,).
-        mean: Their average (size,), which follows them if the config asks for one.
+        mean: The average of both, which follows them if the config asks for one.
         buffers: Where the arrays come from.
 
     Attributes:
@@ -30,7 +31,10 @@ class Descent:
         memory: The schedule's numbers by name.
     """
 
-    def __init__(self, experiment: Experiment, theta: Array, gradient: Array, mean: Array, buffers: Buffers) -> None:
+    def __init__(
+        self, experiment: Experiment, weights: Weights, gradient: Array, mean: Weights, buffers: Buffers
+    ) -> None:
+        theta = weights.theta
         optimizer, schedule, config = experiment.optimizer, experiment.schedule, experiment.config.training
         assert isinstance(optimizer, Optimizer)
         self.steps = 0
@@ -39,20 +43,27 @@ class Descent:
         self._schedule, self._warmup = schedule, schedule.warmup(experiment.steps_per_epoch)
         self._rate = schedule.bind(optimizer.learning_rate, experiment.steps_per_epoch, config.epochs, self.memory)
         self.state = optimizer.start(theta, buffers)
+        self._constrain = experiment.network.bind_constraints(theta, buffers)
         self._update = optimizer.bind(theta, gradient, self.state, buffers)
         self._group = config.accumulate
         self._sum = GradientMean(gradient, buffers) if config.accumulate > 1 else None
         clip = Clip(config.clip_value, config.clip_norm)
         self._clip = clip.bind(gradient, buffers) if clip else None
-        self._average = Average(config.average.decay).bind(theta, mean, buffers) if config.average else None
+        pairs = ((theta, mean.theta), (weights.statistics, mean.statistics))
+        decay = config.average.decay if config.average else None
+        self._averages = [Average(decay).bind(*pair, buffers) for pair in pairs if decay is not None and pair[0].size]
 
     def take(self, batch: Bound, *, last: bool) -> None:
         """Go back through ``batch``, and move the parameters, unless more batches are to be gathered first.
+
+        The running statistics take in every batch.
 
         Args:
             batch: After ``forward`` and ``loss``.
             last: Whether it is the last of its epoch, which ends a group of batches, however few they are.
         """
+        if batch.settles:
+            batch.settle()
         if self._sum is None:
             batch.backward()
         else:
@@ -71,8 +82,10 @@ class Descent:
             self._clip()
         self.rate = self._rate(self.steps)
         self._update(self.steps, self.rate)
-        if self._average is not None:
-            self._average(self.steps)
+        if self._constrain is not None:
+            self._constrain()
+        for average in self._averages:
+            average(self.steps)
 
     def end_epoch(self, figures: Mapping[str, float | None]) -> None:
         """Tell the schedule the figures of an epoch, if it wants to know one, and has begun."""

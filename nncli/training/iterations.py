@@ -40,8 +40,6 @@ class Iterations:
         self._rows, self._theta = experiment.train, theta
         doubles = buffers.part("optimizer", np.float64)
         self._x, self._gradient = (doubles.keep(theta.shape) for _ in range(2))
-        if not buffers.real:
-            doubles.keep((self._minimizer.workspace(theta.size),))
         batch = buffers.part("batch", np.float64)
         n, weighted = len(self._rows.inputs), self._rows.weights is not None
         self._batch = experiment.network.bind(self._x, self._gradient, n, buffers=batch, weighted=weighted)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from nncli.builder import Experiment
 from nncli.engine.buffers import Array, StandIns
 from nncli.engine.inference import Inference
 from nncli.engine.optimizers import Minimizer
+from nncli.engine.parameters import Weights
 from nncli.engine.summary import blocks_of
 from nncli.errors import ConfigError
 from nncli.machine import memory_limit
-from nncli.training.sanity import MOST_ROWS
+from nncli.training.sanity import rows_judged
 from nncli.training.trainer import Trainer
 
 COPIES_TO_SAVE = 2
@@ -27,8 +30,8 @@ class Memory:
         data: The tables as read, and the rows of each part as the engine takes them.
         parts: What for -> bytes: ``parameters`` (with their gradient, and copies of the best and of the last good
             ones), ``optimizer``, ``batch`` and ``last batch`` (every signal and its gradient), ``validation``, and
-            ``at the end`` (to measure the result, or to write the weights, whichever takes more; or the first loss,
-            before the training, if that does).
+            ``for a while`` (what is not there at once: to judge the first loss, within a minimizer, to measure the
+            result, to write the weights; whichever takes most).
     """
 
     data: int
@@ -49,20 +52,24 @@ def memory_of(experiment: Experiment) -> Memory:
     buffers = StandIns(experiment.precision)
     trainer = Trainer(experiment, buffers)
     parts = {name: part.total for name, part in buffers.parts.items()}
-    at_the_end = [COPIES_TO_SAVE * trainer.theta.nbytes, _first_loss(experiment, trainer.theta)]
+    kept = trainer.weights
+    for_a_while = [COPIES_TO_SAVE * (kept.theta.nbytes + kept.statistics.nbytes), _first_loss(experiment, kept)]
+    if isinstance(experiment.optimizer, Minimizer):
+        for_a_while.append(experiment.optimizer.workspace(kept.theta.size) * np.dtype(np.float64).itemsize)
     for rows in (experiment.validation, experiment.test):
         if rows is not None:
             final = StandIns(experiment.precision)
-            Inference(experiment.network, trainer.theta, len(rows.inputs), final, weighted=rows.weights is not None)
-            at_the_end.append(final.total)
-    return Memory(_data(experiment), {**parts, "at the end": max(at_the_end)})
+            Inference(experiment.network, kept, len(rows.inputs), final, weighted=rows.weights is not None)
+            for_a_while.append(final.total)
+    return Memory(_data(experiment), {**parts, "for a while": max(for_a_while)})
 
 
-def _first_loss(experiment: Experiment, theta: Array) -> int:
+def _first_loss(experiment: Experiment, weights: Weights) -> int:
     """What ``sanity.first_loss`` takes: a copy of the parameters, and its rows on their way through the network."""
-    arrays, rows = StandIns(experiment.precision), min(MOST_ROWS, len(experiment.train.inputs))
-    Inference(experiment.network, theta, rows, arrays, weighted=experiment.train.weights is not None)
-    return int(theta.nbytes) + arrays.total
+    arrays, rows = StandIns(experiment.precision), len(rows_judged(experiment))
+    weighted = experiment.train.weights is not None
+    Inference(experiment.network, weights, rows, arrays, weighted=weighted, evaluating=False)
+    return int(weights.theta.nbytes + weights.statistics.nbytes) + arrays.total
 
 
 def refuse_too_large(experiment: Experiment, memory: Memory | None = None) -> None:

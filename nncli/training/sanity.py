@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nncli.builder import Experiment, Rows
-from nncli.engine.buffers import Array
-from nncli.engine.inference import Inference
+from nncli.engine.inference import BATCH, Inference
+from nncli.engine.parameters import Weights
 
 MOST_ROWS = 2048
 """Of so many rows, taken evenly from all, the loss is known well enough."""
@@ -42,10 +42,10 @@ class FirstLoss:
         return not self.expected / TIMES_SMALLER <= self.value <= self.expected * TIMES_LARGER
 
 
-def first_loss(experiment: Experiment, theta: Array) -> FirstLoss:
-    """Measure at ``theta`` (size,), the initial weights, which are left as they are."""
-    rows, network, theta = _some(experiment.train), experiment.network, theta.copy()
-    inference = Inference(network, theta, len(rows.inputs), weighted=rows.weights is not None)
+def first_loss(experiment: Experiment, initial: Weights) -> FirstLoss:
+    """Measure at the ``initial`` weights, which are left as they are: as the network trains, but without its noise."""
+    rows, network, weights = _some(experiment), experiment.network, initial.copy()
+    inference = Inference(network, weights, len(rows.inputs), weighted=rows.weights is not None, evaluating=False)
 
     def loss() -> float:
         with np.errstate(all="ignore"):
@@ -55,14 +55,23 @@ def first_loss(experiment: Experiment, theta: Array) -> FirstLoss:
 
     value = loss()
     output = network.stages[-1].block
-    for name, view in network.layout.views(theta).items():
+    for name, view in network.layout.views(weights.theta).items():
         if name.startswith(f"{output}."):
             view[...] = 0
     return FirstLoss(value, loss())
 
 
-def _some(rows: Rows) -> Rows:
-    chosen = slice(None, None, math.ceil(len(rows.inputs) / MOST_ROWS))
+def rows_judged(experiment: Experiment) -> range:
+    """Which training rows: some from all over them, in batches of which none is too small to train on."""
+    n, least = len(experiment.train.inputs), experiment.network.least_rows
+    some = range(0, n, math.ceil(n / MOST_ROWS))
+    lonely = len(some) % BATCH if len(some) % BATCH < least else 0
+    return some[: len(some) - lonely]
+
+
+def _some(experiment: Experiment) -> Rows:
+    rows, some = experiment.train, rows_judged(experiment)
+    chosen = slice(some.start, some.stop, some.step)
     w = None if rows.weights is None else rows.weights[chosen]
     if w is not None:
         w = w / (w.mean() or 1)

@@ -29,10 +29,10 @@ class Trainer:
     ``numpy.errstate(all="ignore")``, which a generator cannot set without setting it for whoever it yields to.
 
     Attributes:
-        theta: The parameters, moving while ``run`` goes on.
-        last_theta: What is judged after every epoch, and kept: their average if the config asks for one, otherwise
-            ``theta`` itself. After a divergence both are put back to the end of the last epoch that was finite.
-        best_theta: ``last_theta`` of the best epoch so far by the monitored value.
+        weights: Parameters and running statistics, moving while ``run`` goes on.
+        last: What is judged after every epoch, and kept: their average if the config asks for one, otherwise
+            ``weights`` itself. After a divergence both are put back to the end of the last epoch that was finite.
+        best: ``last`` of the best epoch so far by the monitored value.
         buffers: Where all arrays of the training come from. With ``StandIns`` handed in, nothing is allocated or
             drawn: they tell what the training would take, and it cannot be run.
     """
@@ -43,18 +43,18 @@ class Trainer:
         self.buffers = Buffers(experiment.precision) if buffers is None else buffers
         vectors = self.buffers.part("parameters")
         averages = experiment.config.training.average is not None
-        shape = (network.layout.size,)
-        self.theta, self.best_theta = (vectors.keep(shape) for _ in range(2))
-        self.last_theta = vectors.keep(shape) if averages else self.theta
-        self._moving = (self.theta, self.last_theta) if averages else (self.theta,)
-        self._good = [vectors.keep(shape) for _ in self._moving]
+        self.weights, self.best = (network.weights(vectors) for _ in range(2))
+        self.last = network.weights(vectors) if averages else self.weights
+        self._moving = (self.weights, self.last) if averages else (self.weights,)
+        self._good = [network.weights(vectors) for _ in self._moving]
         minimizes = isinstance(experiment.optimizer, Minimizer)
-        self._course = Iterations(experiment, self.theta, self.buffers) if minimizes else _Passes(self)
+        self._course = Iterations(experiment, self.weights.theta, self.buffers) if minimizes else _Passes(self)
         self._judge = self._bind_validation()
         if self.buffers.real:
-            network.fill(self.theta, stream(experiment.config.seed, Purpose.WEIGHTS))
-            for vector in (self.best_theta, self.last_theta, *self._good):
-                np.copyto(vector, self.theta)
+            network.fill(self.weights.theta, stream(experiment.config.seed, Purpose.WEIGHTS))
+            network.reset(self.weights.statistics)
+            for copy in (self.best, self.last, *self._good):
+                copy.assign(self.weights)
 
     @property
     def steps(self) -> int:
@@ -80,18 +80,18 @@ class Trainer:
             problem = problem or self._not_finite(epoch, validation)
             if problem:
                 status = "diverged"
-                for vector, good in zip(self._moving, self._good, strict=True):
-                    np.copyto(vector, good)
+                for moving, good in zip(self._moving, self._good, strict=True):
+                    moving.assign(good)
                 break
             if train_loss is None:
                 status = "interrupted"
                 break
-            for vector, good in zip(self._moving, self._good, strict=True):
-                np.copyto(good, vector)
+            for moving, good in zip(self._moving, self._good, strict=True):
+                good.assign(moving)
             figures = {"train_loss": train_loss, **validation}
             best = monitor.is_best(epoch, figures)
             if best:
-                np.copyto(self.best_theta, self.last_theta)
+                self.best.assign(self.last)
             penalty = course.penalty if experiment.network.penalties() else None
             seconds = time.perf_counter() - began
             yield EpochEnded(epoch, course.steps, seconds, course.rate, train_loss, penalty, validation, best)
@@ -112,7 +112,7 @@ class Trainer:
         if rows is None or part is None:
             return dict
         buffers, weighted = self.buffers.part("validation"), rows.weights is not None
-        inference = Inference(self.experiment.network, self.last_theta, len(rows.inputs), buffers, weighted=weighted)
+        inference = Inference(self.experiment.network, self.last, len(rows.inputs), buffers, weighted=weighted)
         scorer = self.experiment.scorer(part)
 
         def judge() -> dict[str, float | None]:
@@ -122,8 +122,8 @@ class Trainer:
 
     def _not_finite(self, epoch: int, validation: dict[str, float | None]) -> str:
         """What is wrong at the end of an epoch; empty when all is well."""
-        for vector in self._moving:
-            for name, tensor in self.experiment.network.layout.views(vector).items():
+        for weights in self._moving:
+            for name, tensor in self.experiment.network.tensors(weights).items():
                 if not np.isfinite(tensor).all():
                     return f"epoch {epoch}, last batch: {name} is not finite"
         loss = validation.get("validation_loss", 0.0)
@@ -136,10 +136,10 @@ class _Passes:
     finished, convergence = False, None
 
     def __init__(self, trainer: Trainer) -> None:
-        experiment, buffers, theta = trainer.experiment, trainer.buffers, trainer.theta
-        gradient = buffers.parts["parameters"].keep(theta.shape)
-        self._batches = Batches(experiment, theta, gradient, buffers)
-        self._descent = Descent(experiment, theta, gradient, trainer.last_theta, buffers.part("optimizer"))
+        experiment, buffers, weights = trainer.experiment, trainer.buffers, trainer.weights
+        gradient = buffers.parts["parameters"].keep(weights.theta.shape)
+        self._batches = Batches(experiment, weights, gradient, buffers)
+        self._descent = Descent(experiment, weights, gradient, trainer.last, buffers.part("optimizer"))
 
     @property
     def steps(self) -> int:

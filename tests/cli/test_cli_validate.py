@@ -102,7 +102,7 @@ def test_it_fits_a_narrow_terminal(columns: int) -> None:
     lines = [*page(summary, columns - 2)]
     assert max(map(len, lines)) <= columns - 2
     text = " ".join(" ".join(lines).split())  # as if nothing had been wrapped
-    for said in ("layers.3", "12,970", "1,257 to train on", "40 an epoch", "at the end"):
+    for said in ("layers.3", "12,970", "1,257 to train on", "40 an epoch", "for a while"):
         assert said in text
     assert ("multiply-adds" in text) == (columns == 100)
 

@@ -11,10 +11,12 @@ from networks import point
 from nncli.engine import norms
 from nncli.engine.activations import Identity, Relu, Tanh
 from nncli.engine.inference import Inference
-from nncli.engine.layers import Activate, Dense, Dropout, Normalize
+from nncli.engine.layers import Activate, Dense, Normalize
 from nncli.engine.losses import MeanSquaredError
 from nncli.engine.network import Network
+from nncli.engine.noise import Dropout
 from nncli.engine.norms import LayerNorm
+from nncli.engine.parameters import Weights
 from nncli.engine.residual import Fork, Join
 from nncli.gradcheck.check import check_point
 from nncli.gradcheck.samples import sample_network
@@ -80,7 +82,7 @@ def test_outside_of_the_training_nothing_is_dropped() -> None:
     at = point(with_dropout)
     outputs = []
     for net in (with_dropout, without):
-        inference = Inference(net, at.theta, len(at.inputs))
+        inference = Inference(net, Weights(at.theta, at.statistics), len(at.inputs))
         inference.run(at.inputs)
         outputs.append(inference.predictions)
     np.testing.assert_array_equal(*outputs)

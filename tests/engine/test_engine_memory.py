@@ -12,9 +12,10 @@ from nncli.engine import optimizers
 from nncli.engine.activations import Relu, Softmax
 from nncli.engine.buffers import Buffers, StandIns
 from nncli.engine.inference import Inference
-from nncli.engine.layers import Activate, Dense, Dropout, Normalize
+from nncli.engine.layers import Activate, Dense, Normalize
 from nncli.engine.losses import CrossEntropyOfSoftmax
 from nncli.engine.network import Network
+from nncli.engine.noise import Dropout
 from nncli.engine.norms import LayerNorm
 from nncli.engine.optimizers import Optimizer
 from nncli.engine.penalties import Penalty
@@ -129,7 +130,7 @@ def test_blocks_are_counted_as_on_paper() -> None:
 
 def test_inference_is_counted_too() -> None:
     network = next(iter(SAMPLES.values()))
-    theta, counted = np.zeros(network.layout.size, np.float32), StandIns(np.float32)
-    Inference(network, theta, 100_100, counted)
-    held, _ = traced(lambda: Inference(network, theta, 100_100))
+    weights, counted = network.weights(Buffers(np.float32)), StandIns(np.float32)
+    Inference(network, weights, 100_100, counted)
+    held, _ = traced(lambda: Inference(network, weights, 100_100))
     assert counted.total == pytest.approx(held, rel=0.1)  # a few functions for each 512 rows

@@ -12,6 +12,7 @@ from nncli.engine.inference import BATCH, Inference
 from nncli.engine.layers import Activate, Dense
 from nncli.engine.losses import CrossEntropy, MeanSquaredError
 from nncli.engine.network import Network
+from nncli.engine.parameters import Weights
 from nncli.engine.penalties import Penalty
 
 
@@ -145,7 +146,7 @@ def test_inference_in_batches_is_the_forward_pass_in_one(rows: int) -> None:
     whole.forward()
     Z = whole.outputs
     softmax = np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)
-    inference = Inference(net, at.theta, rows)
+    inference = Inference(net, Weights(at.theta, at.statistics), rows)
     loss = inference.run(at.inputs, at.targets)
     np.testing.assert_allclose(inference.predictions, softmax, rtol=1e-12)
     assert loss == pytest.approx(float(whole.loss()), rel=1e-12)

@@ -14,6 +14,7 @@ from nncli.engine.activations import Identity, Softmax, Tanh
 from nncli.engine.buffers import Step
 from nncli.engine.inference import Inference
 from nncli.engine.losses import CrossEntropy, MeanSquaredError
+from nncli.engine.parameters import Weights
 from nncli.engine.weights import balanced, to_mean_one
 from nncli.gradcheck.check import check_point
 from nncli.gradcheck.copies import Point
@@ -79,7 +80,7 @@ def test_weighted_gradients_are_proven_whatever_the_ratio_of_the_weights(ratio: 
 
 
 def test_a_point_whose_rows_count_nothing_has_no_gradient() -> None:
-    at = replace(point(network(Tanh(), Softmax(), CrossEntropy(), fuse=True)), weights=np.zeros(6))
+    at = replace(point(network(Tanh(), Softmax(), CrossEntropy(), fuse=True)), row_weights=np.zeros(6))
     loss, gradient = loss_and_gradient(at)
     assert loss == 0
     assert not gradient.any()
@@ -103,9 +104,9 @@ def test_inference_weighs_rows_over_its_batches() -> None:
     net = network(Tanh(), Identity(), MeanSquaredError(), fuse=False)
     at = point(net, n=1200)
     w = to_mean_one(np.random.default_rng(1).exponential(size=1200))
-    inference = Inference(net, at.theta, 1200, weighted=True)
+    inference = Inference(net, Weights(at.theta, at.statistics), 1200, weighted=True)
     loss = inference.run(at.inputs, at.targets, w)
     expected = np.average(((inference.predictions - at.targets) ** 2).mean(axis=1), weights=w)
     assert loss == pytest.approx(expected, rel=1e-12)
-    plain = Inference(net, at.theta, 1200).run(at.inputs, at.targets)
+    plain = Inference(net, Weights(at.theta, at.statistics), 1200).run(at.inputs, at.targets)
     assert inference.run(at.inputs, at.targets) == plain  # weights that are not given are 1, not those from before

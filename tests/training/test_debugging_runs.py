@@ -96,7 +96,7 @@ def test_both_at_once_are_refused() -> None:
 
 def first(*arguments: str) -> tuple[float, float, str | None]:
     experiment = build(config(*arguments))
-    found = first_loss(experiment, Trainer(experiment).theta)
+    found = first_loss(experiment, Trainer(experiment).weights)
     return found.value, found.expected, warning(experiment, found)
 
 

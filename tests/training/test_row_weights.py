@@ -62,7 +62,7 @@ def test_a_row_of_weight_2_trains_as_two_rows_do() -> None:
     )
     weighted = load_run(nncli.train(config(*same)))
     many = load_run(nncli.train(config(*same, "data.weight=null", "data.path=many.csv")))
-    np.testing.assert_allclose(weighted.theta, many.theta, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(weighted.weights.theta, many.weights.theta, rtol=1e-9, atol=1e-12)
 
 
 def test_the_loss_that_is_reported_is_the_weighted_mean_of_scikit_learn() -> None:

@@ -153,7 +153,7 @@ def test_labels_are_proven_and_explained() -> None:
 def test_each_target_of_several_is_reported_in_its_own_units(precision: str) -> None:
     run = nncli.train(config(TARGETS, f"training.precision={precision}"))
     trained, experiment = load_run(run), build(load_config(run.path / "config.yaml"))
-    assert trained.theta.dtype == experiment.train.inputs.dtype == precision
+    assert trained.weights.theta.dtype == experiment.train.inputs.dtype == precision
     P = trained.preprocessing.target.invert(trained.predict(experiment.test)[0])
     table, rows = experiment.dataset.test.table, experiment.dataset.test.rows
     Y = table.target[rows]

@@ -342,11 +342,11 @@ def test_a_stop_in_an_epoch_keeps_the_last_whole_epoch_as_the_best_known() -> No
     kept: list[np.ndarray] = []
     for event in trainer.run(lambda: next(asked) == 15):
         if isinstance(event, EpochEnded):
-            kept.append(trainer.theta.copy())
+            kept.append(trainer.weights.theta.copy())
     assert isinstance(event, Ended)
     assert (event.status, event.best_epoch, len(kept)) == ("interrupted", 1, 1)
-    np.testing.assert_array_equal(trainer.best_theta, kept[0])
-    assert not np.array_equal(trainer.theta, kept[0])
+    np.testing.assert_array_equal(trainer.best.theta, kept[0])
+    assert not np.array_equal(trainer.weights.theta, kept[0])
 
 
 def test_a_stop_after_a_step_into_infinity_is_a_divergence() -> None:
@@ -355,7 +355,7 @@ def test_a_stop_after_a_step_into_infinity_is_a_divergence() -> None:
         *_, ended = trainer.run(lambda: True)
     assert isinstance(ended, Ended)
     assert ended.status == "diverged"
-    assert np.isfinite(trainer.theta).all()
+    assert np.isfinite(trainer.weights.theta).all()
 
 
 def test_min_delta_counts_for_patience_and_not_for_the_best() -> None:

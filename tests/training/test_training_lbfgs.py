@@ -76,8 +76,8 @@ def test_a_linear_network_with_several_outputs_comes_to_the_ridge_solution(preci
     made = experiment(f"training.precision={precision}")
     trainer = Trainer(made)
     *_, ended = trainer.run()
-    assert trainer.theta.dtype == precision
-    np.testing.assert_allclose(trainer.theta, ridge(made), rtol=0, atol=error)
+    assert trainer.weights.theta.dtype == precision
+    np.testing.assert_allclose(trainer.weights.theta, ridge(made), rtol=0, atol=error)
     assert isinstance(ended, Ended)
     assert (ended.status, ended.convergence.reason) == ("completed", "no entry of the gradient is above gtol")
 
@@ -94,13 +94,13 @@ def test_the_iterates_are_those_of_scipy_on_the_loss_written_out() -> None:
         gradient[:-1] += 0.05 * weights[:-1]
         return float((errors**2).mean() + 0.05 / 2 * (weights[:-1] ** 2).sum()), gradient.ravel()
 
-    start, path = trainer.theta.copy(), []
+    start, path = trainer.weights.theta.copy(), []
     options = {"ftol": 0, "gtol": 1e-9, "maxiter": 100}
     end = minimize(loss, start, jac=True, method="L-BFGS-B", callback=lambda x: path.append(x.copy()), options=options)
     seen, told = [], []
     for event in trainer.run():
         if isinstance(event, EpochEnded):
-            seen.append(trainer.theta.copy())
+            seen.append(trainer.weights.theta.copy())
             told.append(event.train_loss + event.penalty)
     assert isinstance(event, Ended)
     assert len(path) == len(seen) == end.nit == event.step > 5
@@ -156,10 +156,10 @@ def test_what_a_minimizer_raises_comes_out_and_so_does_what_it_reached() -> None
 
     events: list[Event] = []
     trainer = Trainer(dataclasses.replace(experiment(*DEEP), optimizer=Spy(look)))
-    start = trainer.theta.copy()
+    start = trainer.weights.theta.copy()
     with pytest.raises(ZeroDivisionError):
         events.extend(trainer.run())
-    np.testing.assert_array_equal(trainer.theta, start + 1)
+    np.testing.assert_array_equal(trainer.weights.theta, start + 1)
 
     def still(function: Function, start: np.ndarray, iterated: Callable[[np.ndarray], None]) -> None:
         function(start)
@@ -206,13 +206,13 @@ def test_starting_at_the_bottom_is_an_epoch_without_a_step() -> None:
 @pytest.mark.parametrize("asked", [1, 4, 7])
 def test_it_can_be_stopped_at_every_evaluation(asked: int) -> None:
     trainer, times = Trainer(experiment(*DEEP)), iter(range(1, 1000))
-    kept = [trainer.theta.copy()]
+    kept = [trainer.weights.theta.copy()]
     for event in trainer.run(lambda: next(times) == asked):
         if isinstance(event, EpochEnded):
-            kept.append(trainer.theta.copy())
+            kept.append(trainer.weights.theta.copy())
     assert isinstance(event, Ended)
     assert (event.status, event.convergence) == ("interrupted", None)
-    np.testing.assert_array_equal(trainer.theta, kept[-1])
+    np.testing.assert_array_equal(trainer.weights.theta, kept[-1])
 
 
 def test_whoever_reads_no_further_leaves_no_thread() -> None:
@@ -288,5 +288,5 @@ def test_rows_weigh_under_a_minimizer_as_they_do_in_batches() -> None:
             rows = dataclasses.replace(rows, weights=weights / weights.mean())
         trainer = Trainer(dataclasses.replace(made, train=rows))
         list(trainer.run())
-        found[repeat] = trainer.theta.copy()
+        found[repeat] = trainer.weights.theta.copy()
     np.testing.assert_allclose(found[False], found[True], rtol=1e-5, atol=1e-6)

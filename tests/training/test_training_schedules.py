@@ -122,12 +122,12 @@ def test_sgd_under_a_schedule_is_sgd_with_the_rates_written_out() -> None:
     """Halving the rate halves the step: two trainings, one after the other, against one with a milestone."""
     sgd = ("optimizer={name: sgd, learning_rate: 0.5}", "training.precision=float64", "training.batch_size=full")
     trainer = Trainer(build(config("{name: step, milestones: [1], factor: 0.5}", *sgd, "training.epochs=2")))
-    start, thetas = trainer.theta.copy(), []
+    start, thetas = trainer.weights.theta.copy(), []
     for event in trainer.run():
         if isinstance(event, EpochEnded):
-            thetas.append(trainer.theta.copy())
+            thetas.append(trainer.weights.theta.copy())
     plain = Trainer(build(config("constant", *sgd, "training.epochs=2")))
-    plains = [plain.theta.copy() for event in plain.run() if isinstance(event, EpochEnded)]
+    plains = [plain.weights.theta.copy() for event in plain.run() if isinstance(event, EpochEnded)]
     np.testing.assert_array_equal(thetas[0], plains[0])
     np.testing.assert_allclose(thetas[1] - thetas[0], 0.5 * (plains[1] - plains[0]), rtol=1e-9)
     assert (start != thetas[0]).any()
