@@ -127,3 +127,7 @@ def _minimizer(config: Config) -> Iterator[Problem]:
         if getattr(training, key) != type(training).model_fields[key].default:
             message = f"goes with updates, and {name} has none: it moves by a line search"
             yield config.problem(("training", key), message, "leave it out")
+    for i, block in enumerate(config.model.layers):
+        if block.max_norm is not None:
+            message = f"puts weights right after updates, and {name} has none: it moves by a line search"
+            yield config.problem(f"model.layers.{i}.max_norm", message, "leave it out")

@@ -11,6 +11,7 @@ import numpy as np
 from nncli.builder import Experiment
 from nncli.engine.buffers import Array, Buffers
 from nncli.engine.optimizers import Convergence, Minimizer
+from nncli.engine.parameters import Weights
 from nncli.training.events import SIGN_OF_LIFE, Event, Progress
 from nncli.training.inside_out import Conversation, Evaluate, Iterate, Question, conversation
 
@@ -23,7 +24,7 @@ class Iterations:
 
     Args:
         experiment: Whose optimizer is a minimizer.
-        theta: The parameters (size,), which every iteration moves.
+        weights: The parameters, which every iteration moves, and the running statistics, which follow it.
         buffers: Where the arrays come from.
 
     Attributes:
@@ -34,15 +35,18 @@ class Iterations:
     rate = None
     """It has no learning rate."""
 
-    def __init__(self, experiment: Experiment, theta: Array, buffers: Buffers) -> None:
+    def __init__(self, experiment: Experiment, weights: Weights, buffers: Buffers) -> None:
         assert isinstance(experiment.optimizer, Minimizer)
         self._minimizer, self._iterations = experiment.optimizer, experiment.config.training.epochs
-        self._rows, self._theta = experiment.train, theta
+        self._rows, self._weights = experiment.train, weights
         doubles = buffers.part("optimizer", np.float64)
-        self._x, self._gradient = (doubles.keep(theta.shape) for _ in range(2))
+        self._x, self._gradient = (doubles.keep(weights.theta.shape) for _ in range(2))
+        self._statistics = doubles.keep(weights.statistics.shape)
         batch = buffers.part("batch", np.float64)
         n, weighted = len(self._rows.inputs), self._rows.weights is not None
-        self._batch = experiment.network.bind(self._x, self._gradient, n, buffers=batch, weighted=weighted)
+        self._batch = experiment.network.bind(
+            self._x, self._gradient, n, statistics=self._statistics, weighted=weighted, buffers=batch
+        )
         self._talk: Conversation | None = None
         self._seen = self._reached = (0.0, 0.0)  # (loss, penalty): where it looked last, and at the parameters
         self._question: Question | None = None
@@ -98,7 +102,8 @@ class Iterations:
         np.copyto(self._batch.targets, self._rows.targets)
         if self._rows.weights is not None and self._batch.row_weights is not None:
             np.copyto(self._batch.row_weights, self._rows.weights)
-        self._talk = conversation(self._minimizer, self._theta.astype(np.float64), self._iterations)
+        np.copyto(self._statistics, self._weights.statistics)
+        self._talk = conversation(self._minimizer, self._weights.theta.astype(np.float64), self._iterations)
         self._answer(None)
 
     def _answer(self, answer: tuple[float, Array] | None) -> None:
@@ -129,5 +134,7 @@ class Iterations:
         if not np.array_equal(x, self._x):
             self._evaluate(x)
         self._reached = self._seen
-        np.copyto(self._theta, x, casting="same_kind")
+        self._batch.settle()
+        np.copyto(self._weights.theta, x, casting="same_kind")
+        np.copyto(self._weights.statistics, self._statistics, casting="same_kind")
         self.steps += 1

@@ -48,7 +48,7 @@ class Trainer:
         self._moving = (self.weights, self.last) if averages else (self.weights,)
         self._good = [network.weights(vectors) for _ in self._moving]
         minimizes = isinstance(experiment.optimizer, Minimizer)
-        self._course = Iterations(experiment, self.weights.theta, self.buffers) if minimizes else _Passes(self)
+        self._course = Iterations(experiment, self.weights, self.buffers) if minimizes else _Passes(self)
         self._judge = self._bind_validation()
         if self.buffers.real:
             network.fill(self.weights.theta, stream(experiment.config.seed, Purpose.WEIGHTS))

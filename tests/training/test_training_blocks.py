@@ -13,6 +13,7 @@ import nncli
 from nncli.builder import build, build_network
 from nncli.cli.explanation import page
 from nncli.engine.network import INPUT
+from nncli.engine.randomness import Purpose, stream
 from nncli.engine.summary import blocks_of
 from nncli.errors import ConfigError
 from nncli.evaluation import evaluate, load_run
@@ -99,6 +100,52 @@ def test_running_statistics_are_those_of_the_one_full_batch() -> None:
     Z = experiment.train.inputs[:, :-1] @ weight
     np.testing.assert_allclose(trainer.weights.statistics[:8], 0.1 * Z.mean(axis=0), rtol=1e-9, atol=1e-15)
     np.testing.assert_allclose(trainer.weights.statistics[8:], 0.9 + 0.1 * Z.var(axis=0, ddof=1), rtol=1e-9)
+
+
+QUIET = ("model.input={}", "model.layers.0.noise=0", "model.layers.0.dropout=0", "model.layers.1.max_norm=null")
+
+
+def test_under_a_minimizer_running_statistics_follow_every_iteration() -> None:
+    """By a tenth of the way to those of all rows, at the parameters where the iteration ended."""
+    experiment = build(config(*QUIET, "optimizer=lbfgs", "training={epochs: 4, precision: float64}"))
+    trainer, mean, var = Trainer(experiment), np.zeros(8), np.ones(8)
+    for event in trainer.run():
+        if isinstance(event, EpochEnded):
+            weight = experiment.network.tensors(trainer.weights)["layers.0.weight"]
+            Z = experiment.train.inputs[:, :-1] @ weight
+            mean, var = 0.9 * mean + 0.1 * Z.mean(axis=0), 0.9 * var + 0.1 * Z.var(axis=0, ddof=1)
+            np.testing.assert_allclose(trainer.weights.statistics, [*mean, *var], rtol=1e-9, atol=1e-15)
+    assert trainer.steps == 4
+
+
+def test_an_average_of_the_parameters_predicts_by_the_average_of_their_running_statistics() -> None:
+    made = config("training={epochs: 5, batch_size: full, precision: float64, average: {decay: 0.3}}")
+    trainer = Trainer(build(made))
+    mean = trainer.weights.copy()
+    for event in trainer.run():
+        if isinstance(event, EpochEnded):
+            decay = min(0.3, (1 + event.step) / (10 + event.step))
+            for average, vector in ((mean.theta, trainer.weights.theta), (mean.statistics, trainer.weights.statistics)):
+                average[...] = decay * average + (1 - decay) * vector
+            np.testing.assert_allclose(trainer.last.statistics, mean.statistics, rtol=1e-12)
+            np.testing.assert_allclose(trainer.last.theta, mean.theta, rtol=1e-9, atol=1e-14)
+    run = nncli.train(made)
+    np.testing.assert_array_equal(run.load_weights("last")["layers.0.running_var"], trainer.last.statistics[8:])
+    assert evaluate(run, split="test").loss == summary(run)["metrics"]["test_loss"]
+
+
+def test_running_statistics_follow_every_batch_that_is_gathered_for_an_update() -> None:
+    """Two halves of the rows for one update, at the same weights."""
+    made = ("training.precision=float64", "training.epochs=1", "training.accumulate=2", "training.batch_size=72")
+    experiment = build(config(*QUIET, *made))
+    trainer = Trainer(experiment)
+    weight = experiment.network.tensors(trainer.weights.copy())["layers.0.weight"]
+    order = stream(0, Purpose.ORDER, 1).permutation(143)
+    list(trainer.run())
+    mean = np.zeros(8)
+    for rows in (order[:72], order[72:]):
+        mean = 0.9 * mean + 0.1 * (experiment.train.inputs[rows, :-1] @ weight).mean(axis=0)
+    np.testing.assert_allclose(trainer.weights.statistics[:8], mean, rtol=1e-9, atol=1e-15)
 
 
 def test_a_divergence_puts_the_statistics_back_with_the_parameters() -> None:
@@ -188,6 +235,11 @@ def test_the_certificate_is_about_the_network_as_it_trains_and_as_it_predicts() 
             "model.layers.2.noise=0.1",
             "model.layers.2.noise: the output block's values are the predictions: they are no place for noise; "
             "set it on the block before, or leave it out",
+        ),
+        (
+            "optimizer=lbfgs",
+            "model.layers.1.max_norm: puts weights right after updates, and lbfgs has none: it moves by a line search; "
+            "leave it out",
         ),
         ("model.input.dropout=1", "model.input.dropout: must be less than 1"),
         ("model.layers.0.max_norm=0", "model.layers.0.max_norm: must be greater than 0"),
