@@ -33,7 +33,7 @@ from nncli.run import Run
 from nncli.walk import Quantity, Walk, walk
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml") if path.stem != "mnist")
+NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml") if not path.stem.startswith("mnist"))
 PAIRS = list(pairs())
 
 
