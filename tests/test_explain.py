@@ -39,7 +39,7 @@ PAIRS = list(pairs())
 
 def everything(found: Walk) -> Iterator[Quantity]:
     for layer in found.layers:
-        yield from (*layer.parameters, *layer.forward, *layer.backward, *layer.penalty)
+        yield from (*layer.parameters, *layer.statistics, *layer.forward, *layer.backward, *layer.penalty)
     yield from (found.inputs, found.losses, found.input_gradient)
 
 
@@ -137,9 +137,13 @@ def test_the_gradients_shown_are_those_of_backward_bit_for_bit(name: str) -> Non
     net = experiment.network
     theta = net.initialize(stream(config.seed, Purpose.WEIGHTS), experiment.precision).astype(np.float64)
     gradient = np.zeros_like(theta)
-    bound = net.bind(theta, gradient, 3)  # as a training binds it: layers in place, no gradient of the input
-    bound.inputs[...] = experiment.train.inputs[1:4]
-    bound.targets[...] = experiment.train.targets[1:4]
+    rows = experiment.train
+    # as a training binds it: layers in place, no gradient of the input
+    bound = net.bind(theta, gradient, 3, evaluating=True, weighted=rows.weights is not None)
+    bound.inputs[...] = rows.inputs[1:4]
+    bound.targets[...] = rows.targets[1:4]
+    if bound.row_weights is not None:
+        bound.row_weights[...] = rows.weights[1:4]
     bound.forward()
     loss = bound.loss()
     bound.backward()
@@ -246,7 +250,7 @@ def test_the_drawing_fits_narrow_and_wide_terminals(name: str, rows: int) -> Non
         assert max(map(len, lines)) <= width
         text = " ".join(" ".join(lines).split())
         for quantity in everything(explanation.walk):
-            if quantity.symbol != "L":  # of one row, L is C
+            if quantity is not explanation.walk.losses:  # of one row, they are C
                 assert f" {quantity.symbol} {quantity.values.shape}" in text
 
 
