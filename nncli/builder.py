@@ -89,10 +89,7 @@ class Experiment:
     @property
     def batch_size(self) -> int:
         """Rows in a batch; never more than there are."""
-        n, size = len(self.train.inputs), self.config.training.batch_size
-        if size == "auto":
-            size = "full" if isinstance(self.optimizer, Minimizer) else BATCH
-        return n if size == "full" else min(size, n)
+        return _batch_size(self.config, self.optimizer, len(self.train.inputs))
 
     @property
     def steps_per_epoch(self) -> int:
@@ -171,7 +168,7 @@ def _refuse_noise_under_a_minimizer(experiment: Experiment) -> None:
 def _refuse_endless_warmup(experiment: Experiment) -> None:
     """A warm-up of more updates than the training has, which nobody knows before the rows are counted."""
     epochs, steps, warmup = experiment.config.training.epochs, experiment.steps_per_epoch, experiment.schedule.warmup
-    if epochs and warmup(steps) > steps * epochs:
+    if epochs and warmup(steps) > steps * epochs and not experiment.config.training.fast_dev_run:
         message = f"a warm-up of {warmup(steps)} steps is longer than the training, which has {steps * epochs}"
         remedy = "shorten it, or raise training.epochs"
         raise ConfigError([experiment.config.problem("schedule.warmup_steps", message, remedy)])
@@ -224,12 +221,19 @@ def debugging_rows(config: Config, dataset: Dataset) -> Dataset:
     They are those that the first epoch would begin with. A run that is to overfit them validates on them, too.
     """
     for key, batches in config.training.debugging.items():
-        n, size = len(dataset.train), config.training.batch_size
-        rows = n if size == "full" else min(n, batches * size)
-        first = dataset.train.take(stream(config.seed, Purpose.ORDER, 1).permutation(n)[:rows])
+        n = len(dataset.train)
+        size = _batch_size(config, config.optimizer.build(), n)
+        first = dataset.train.take(stream(config.seed, Purpose.ORDER, 1).permutation(n)[: batches * size])
         validation = first if key == "overfit_batches" else dataset.validation
         dataset = replace(dataset, train=first, validation=validation)
     return dataset
+
+
+def _batch_size(config: Config, optimizer: Optimizer | Minimizer, n: int) -> int:
+    size = config.training.batch_size
+    if size == "auto":
+        size = "full" if isinstance(optimizer, Minimizer) else BATCH
+    return n if size == "full" else min(size, n)
 
 
 def read_file(config: Config, path: Path, *, weight_needed: bool = True) -> Table:

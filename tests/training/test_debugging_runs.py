@@ -86,6 +86,21 @@ def test_a_fast_run_goes_the_whole_way_with_a_few_batches(said: str, batches: in
     assert summary(again)["digests"] == found["digests"]
 
 
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("schedule={name: cosine, warmup_epochs: 5}",),
+        ("schedule.warmup_steps=50",),
+        ("training.accumulate=4",),
+        ("optimizer=lbfgs", "training.batch_size=full"),
+        ("training.batch_size=auto",),
+    ],
+)
+def test_a_fast_run_may_be_shorter_than_what_it_tries_out(overrides: tuple[str, ...]) -> None:
+    found = summary(nncli.train(config("wine", "training.fast_dev_run=true", *overrides)))
+    assert (found["status"], found["epochs"], found["steps"]) == ("completed", 1, 1)
+
+
 def test_without_them_nothing_is_said() -> None:
     found = summary(nncli.train(config("iris", "training.epochs=1")))
     assert not {"overfit_batches", "fast_dev_run", "class_weight"} & set(found)

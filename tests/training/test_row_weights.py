@@ -51,14 +51,16 @@ def config(*overrides: str) -> nncli.config.schema.Config:
     return nncli.load_config("c.yaml", overrides)
 
 
-def test_a_row_of_weight_2_trains_as_two_rows_do() -> None:
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+def test_a_row_of_weight_2_trains_as_two_rows_do(optimizer: str) -> None:
     """In full batches, the whole training must be that on the table in which each row stands so many times."""
     table("many.csv", weights=False, times=True)
     same = (
         "data.split={validation: 0, test: 0, stratify: false}",
         "data.preprocess.numeric=none",
         "training={batch_size: full, epochs: 20, precision: float64}",
-        "optimizer.learning_rate=0.05",
+        "regularization.l2=0.1",
+        f"optimizer={optimizer}",
     )
     weighted = load_run(nncli.train(config(*same)))
     many = load_run(nncli.train(config(*same, "data.weight=null", "data.path=many.csv")))

@@ -50,15 +50,6 @@ def _no_thread_stays_behind() -> None:
     assert [thread.name for thread in threading.enumerate() if thread.name in ("lbfgs", "spy")] == []
 
 
-CLASSES = """
-data: {source: iris}
-model: {layers: [{activation: softmax}]}
-optimizer: lbfgs
-regularization: {l2: 0.01}
-training: {epochs: 300, precision: float64}
-"""
-
-
 def experiment(*overrides: str) -> Experiment:
     return build(nncli.load_config("c.yaml", overrides))
 
@@ -270,23 +261,3 @@ def test_the_blas_that_scipy_brings_has_as_many_threads_as_the_training() -> Non
     told = json.loads(done.stdout)
     assert len(told) > 2
     assert {threads for pools in told for threads in pools} == {1}
-
-
-def test_rows_weigh_under_a_minimizer_as_they_do_in_batches() -> None:
-    """The loss of balanced classes is that of a data set in which every class stands equally often."""
-    found = {}
-    for repeat in (False, True):
-        (Path.cwd() / "classes.yaml").write_text(CLASSES)
-        made = build(nncli.load_config("classes.yaml"))
-        rows = made.train
-        codes = rows.targets
-        weights = np.where(codes == 0, 2.0, 1.0)
-        if repeat:
-            often = np.repeat(np.arange(len(codes)), weights.astype(int))
-            rows = dataclasses.replace(rows, inputs=rows.inputs[often], targets=codes[often])
-        else:
-            rows = dataclasses.replace(rows, weights=weights / weights.mean())
-        trainer = Trainer(dataclasses.replace(made, train=rows))
-        list(trainer.run())
-        found[repeat] = trainer.weights.theta.copy()
-    np.testing.assert_allclose(found[False], found[True], rtol=1e-5, atol=1e-6)
