@@ -5,7 +5,6 @@ from __future__ import annotations
 from nncli.config.document import KeyPath
 from nncli.config.schema import Config, metric_of
 from nncli.data.preprocess import ClassEncoding, Preprocessing
-from nncli.engine import activations
 from nncli.errors import ConfigError, Problem
 from nncli.registry import nearest
 from nncli.scoring import Kind, Metric, Scorer, registry
@@ -13,7 +12,7 @@ from nncli.scoring import Kind, Metric, Scorer, registry
 
 def kind_of(config: Config, preprocessing: Preprocessing, outputs: int) -> Kind:
     """What a network with so many ``outputs`` predicts."""
-    target, activation = preprocessing.target, activations.registry[config.model.layers[-1].activation.name]
+    target, activation = preprocessing.target, config.model.layers[-1].activation.build()
     low, high = activation.range
     each_on_its_own = preprocessing.task == "multilabel" or outputs == 1
     probabilities = activation.simplex or (each_on_its_own and low >= 0 and high <= 1)

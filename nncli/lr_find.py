@@ -202,7 +202,7 @@ def _sweep(
     descent = Descent(experiment, weights, gradient, weights.copy(), buffers)
     points: list[Point] = []
     average, weight, best, judged = 0.0, 0.0, math.inf, 0
-    for batch in _endless(batches):
+    for batch, last in _endless(batches):
         batch.forward()
         loss = float(batch.loss())
         if descent.steps > judged:  # a step is judged by the batch behind it: its own has not felt it yet
@@ -219,13 +219,15 @@ def _sweep(
             best = min(best, smoothed)
         if descent.steps == steps:
             break
-        descent.take(batch, last=False)
+        descent.take(batch, last=last)
     return tuple(points), "done"
 
 
-def _endless(batches: Batches) -> Iterator[Bound]:
+def _endless(batches: Batches) -> Iterator[tuple[Bound, bool]]:
+    """Batch after batch, and whether it is the last of its epoch."""
     for epoch in count(1):
-        yield from batches.of(epoch)
+        for number, batch in enumerate(batches.of(epoch), start=1):
+            yield batch, number == batches.count
 
 
 def _look(points: tuple[Point, ...], steps: int) -> tuple[float | None, float | None]:

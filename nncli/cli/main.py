@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from io import TextIOWrapper
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -46,11 +48,21 @@ def options(
     """Trains multilayer perceptrons from a YAML file: every gradient proven, every run repeatable."""
 
 
+class _Interrupted(BaseException):
+    """Ctrl-C, where no training runs. A KeyboardInterrupt would be swallowed on its way up, with nothing said."""
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise _Interrupted
+
+
 def main() -> None:
     """Run the command line: a fault that the user can mend becomes a line on stderr and an exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # where it cannot take a ×, a ? says as much
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # what is ignored (nohup) stays so
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         app()
     except NncliError as error:
@@ -71,7 +83,7 @@ def main() -> None:
             f"out of memory: {str(error) or 'no more to be had'}; a smaller network, batch or table helps\n"
         )
         sys.exit(2)
-    except KeyboardInterrupt:
+    except _Interrupted:
         sys.stderr.write("interrupted\n")
         sys.exit(130)
 

@@ -102,6 +102,7 @@ def _schedule(config: Config) -> Iterator[Problem]:
 
 def _monitors(config: Config) -> Iterator[Problem]:
     data = config.data
+    validates = data.validation_path or data.split.validation or config.training.overfit_batches
     figures = ("train_loss", "validation_loss", *(f"validation_{name}" for name in scoring.registry.names))
     for where, monitor in config.monitors.items():
         name = monitor.removeprefix("validation_")
@@ -110,7 +111,7 @@ def _monitors(config: Config) -> Iterator[Problem]:
             yield config.problem(where, f"unknown figure {monitor!r}, did you mean {meant!r}?")
         elif monitor not in figures:
             yield config.problem(where, unknown("figure", monitor, figures))
-        elif monitor.startswith("validation") and not (data.validation_path or data.split.validation):
+        elif monitor.startswith("validation") and not validates:
             remedy = "set data.split.validation, or watch train_loss"
             yield config.problem(where, f"{monitor} needs validation rows", remedy)
 

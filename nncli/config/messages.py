@@ -119,7 +119,8 @@ def _complaint(path: KeyPath, details: list[ErrorDetails], known: list[str], els
             wants.append(detail["msg"].lower())
     if choices and isinstance(value, str) and "a list" in wants:
         return Complaint(path, f"must be {' or '.join([*choices, 'a list'])}{_is(value)}", f"write [{value}]")
-    if choices and isinstance(value, str) and not value[:1].isdigit():
+    other = {"true or false", "a whole number"}.intersection(wants) and not nearest(str(value), choices)
+    if choices and isinstance(value, str) and not value[:1].isdigit() and not other:
         return Complaint(path, _unknown_value(value, choices))
     wants = [*dict.fromkeys(wants), *choices]
     return Complaint(path, f"must be {' or '.join(wants)}{_is(value)}", _remedy(value, wants))

@@ -139,6 +139,10 @@ class Layer(ABC):
     def bind(self, wires: Wires, buffers: Buffers) -> tuple[Step, Step]:
         """Return (forward, backward) over ``wires``."""
 
+    def of_last_batch(self) -> Layer:
+        """The same, but that running statistics are those of the last batch; see ``Norm.of_last_batch``."""
+        return self
+
     def widened(self, units: int) -> Layer | None:
         """This layer with ``units`` units, if its parameters are one matrix (rows, units) and no unit heeds another.
 
@@ -304,6 +308,10 @@ class Normalize(Layer):
 
     kind = "norm"
     in_place = True
+
+    def of_last_batch(self) -> Layer:
+        """As its norm."""
+        return replace(self, norm=self.norm.of_last_batch())
 
     @property
     def label(self) -> str:

@@ -115,6 +115,11 @@ class Network:
         rest = self.stages[i + 1 :]
         return Network(self.stages[i].outputs, [(stage.block, stage.layer) for stage in rest], self.loss, self.link)
 
+    def of_last_batch(self) -> Network:
+        """The same, but that running statistics are those of the last batch: for a training on all rows at once."""
+        layers = [(stage.block, stage.layer.of_last_batch()) for stage in self.stages]
+        return Network(self.inputs, layers, self.loss, self.link)
+
     def overwrites_input(self, i: int) -> bool:
         """Whether stage ``i`` may write its output over its input: nobody needs the input afterwards."""
         return i > 0 and self.stages[i].layer.in_place and not self.stages[i - 1].layer.keeps_output

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 
@@ -66,6 +66,10 @@ class Norm(ABC):
     evaluation_formula: ClassVar[str] = ""
     """What it computes where it predicts; empty if that is no other."""
     evaluation_derivative: ClassVar[str] = ""
+
+    def of_last_batch(self) -> Norm:
+        """The same, but that running statistics are those of the last batch: for batches of all rows."""
+        return self
 
     @abstractmethod
     def bind(self, arrays: NormArrays, buffers: Buffers) -> tuple[Step, Step]:
@@ -182,6 +186,10 @@ class BatchNorm(Norm):
     least_rows = 2
     takes_out_bias = True
     statistics = MappingProxyType({"running_mean": 0.0, "running_var": 1.0})
+
+    def of_last_batch(self) -> Norm:
+        """With momentum 1."""
+        return replace(self, momentum=1.0)
 
     def bind(self, arrays: NormArrays, buffers: Buffers) -> tuple[Step, Step]:
         X, Y, dX, dY = arrays.X, arrays.Y, arrays.dX, arrays.dY

@@ -105,12 +105,16 @@ class Schedule(ABC):
         def rate(t: int) -> float:
             if t <= warmup:
                 return base * (start + (1 - start) * (t - 1) / warmup)
-            return base * share(max(t - 1 - before, 0), span, memory)
+            return base if t <= before else base * share(t - 1 - before, span, memory)
 
         return rate
 
     def objections(self, epochs: int) -> Iterator[Objection]:
         """What cannot work in a training of ``epochs`` (at least 1)."""
+        if self.warmup_start != type(self).warmup_start and not (self.warmup_epochs or self.warmup_steps):
+            yield Objection(
+                "warmup_start", "goes with warmup_epochs or warmup_steps", "give one of them, or leave it out"
+            )
         if self.warmup_epochs and self.warmup_steps:
             yield Objection("warmup_steps", "goes without warmup_epochs", "give one of the two")
         elif self.warmup_epochs > epochs:
@@ -281,8 +285,8 @@ class OneCycle(Schedule):
         return last + (1 - last) * _half_cosine((k - top) / (span.updates - 1 - top))
 
     def objections(self, epochs: int) -> Iterator[Objection]:
-        for setting in ("warmup_epochs", "warmup_steps"):
-            if getattr(self, setting):
+        for setting in ("warmup_epochs", "warmup_steps", "warmup_start"):
+            if getattr(self, setting) != getattr(type(self), setting):
                 yield Objection(setting, "one_cycle is its own warm-up", "leave it out: pct_start says how long it is")
 
 

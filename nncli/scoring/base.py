@@ -55,8 +55,9 @@ class Scored:
 
     @property
     def of_second(self) -> Array:
-        """The output (n,) for the second of two classes."""
-        of_second: Array = self.outputs[:, -1]
+        """How much (n,) a row is of the second of two classes: its output, or the lead of it where both are free."""
+        P = self.outputs
+        of_second: Array = P[:, 1] - P[:, 0] if P.shape[1] == 2 and not self.kind.probabilities else P[:, -1]
         return of_second
 
     @property

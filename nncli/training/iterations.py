@@ -44,7 +44,7 @@ class Iterations:
         self._statistics = doubles.keep(weights.statistics.shape)
         batch = buffers.part("batch", np.float64)
         n, weighted = len(self._rows.inputs), self._rows.weights is not None
-        self._batch = experiment.network.bind(
+        self._batch = experiment.network.of_last_batch().bind(
             self._x, self._gradient, n, statistics=self._statistics, weighted=weighted, buffers=batch
         )
         self._talk: Conversation | None = None
@@ -84,6 +84,7 @@ class Iterations:
             value, problem = self._evaluate(self._question.x)
             if not self._looked:
                 self._looked, self._reached = True, self._seen
+                self._keep_statistics()
                 if problem:
                     return math.nan, f"epoch {epoch}, at the initial weights: {problem} is not finite"
             if stop():
@@ -134,7 +135,11 @@ class Iterations:
         if not np.array_equal(x, self._x):
             self._evaluate(x)
         self._reached = self._seen
-        self._batch.settle()
+        self._keep_statistics()
         np.copyto(self._weights.theta, x, casting="same_kind")
-        np.copyto(self._weights.statistics, self._statistics, casting="same_kind")
         self.steps += 1
+
+    def _keep_statistics(self) -> None:
+        """Those of all rows, at the parameters where it looked last."""
+        self._batch.settle()
+        np.copyto(self._weights.statistics, self._statistics, casting="same_kind")

@@ -93,3 +93,17 @@ def test_the_memory_of_a_plateau_goes_on_where_it_stopped() -> None:
     assert memory == whole
     assert all(isinstance(value, int | float) for value in memory.values())
     assert schedule.bind(1.0, 1, 20, memory)(10) == whole["share"] < 1
+
+
+def test_a_milestone_right_behind_a_warm_up_that_ends_within_an_epoch_comes_when_it_is_due() -> None:
+    """4 updates an epoch, a warm-up of 6: the rest of the second epoch has the whole rate, the third a tenth of it."""
+    found = rates(Step(milestones=[2], warmup_epochs=1.5), 1.0, 4, 4)
+    assert found[6:10] == pytest.approx([1, 1, 0.1, 0.1])
+
+
+@pytest.mark.parametrize("record", list(schedules.registry), ids=lambda record: record.name)
+def test_a_start_of_a_warm_up_that_is_none_is_refused(record: type[Schedule]) -> None:
+    settings = {"every": 2} if record is Step else {}
+    said = [objection.setting for objection in record(warmup_start=0.5, **settings).objections(5)]
+    assert said == ["warmup_start"]
+    assert list(record(**settings).objections(5)) == []

@@ -160,3 +160,11 @@ for m in registry:
 sys.exit("sklearn" in sys.modules)
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_two_free_outputs_rank_rows_by_the_lead_of_the_second() -> None:
+    kind = Kind("classification", 2, probabilities=False)
+    truth, outputs = np.array([0, 0, 1, 1]), np.array([[5.0, 4.0], [9.0, 5.0], [1.0, 2.0], [0.0, 3.0]])
+    found = RocAuc().compute(Scored(kind, truth, outputs, decide(outputs)))
+    assert found == 1  # the second output alone would rank three pairs of four the wrong way
+    assert scikit_learn.roc_auc_score(truth, outputs[:, 1]) == 0

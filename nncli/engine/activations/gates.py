@@ -24,6 +24,7 @@ class Gelu(Activation):
     source = "Hendrycks & Gimpel 2016"
     onnx = "Gelu"
     in_place = False
+    range = (-0.17, math.inf)
     initializer = "he_normal"
 
     def bind(self, Z: Array, A: Array, D: Array, buffers: Buffers) -> tuple[Step, Step]:
@@ -66,6 +67,7 @@ class Silu(Activation):
     source = "Elfwing, Uchibe & Doya 2018"
     onnx = "Mul(x, Sigmoid(x))"
     in_place = False
+    range = (-0.2785, math.inf)
     initializer = "he_normal"
 
     def bind(self, Z: Array, A: Array, D: Array, buffers: Buffers) -> tuple[Step, Step]:
@@ -99,6 +101,7 @@ class Mish(Activation):
     source = "Misra 2019"
     onnx = "Mish"
     in_place = False
+    range = (-0.3089, math.inf)
     initializer = "he_normal"
 
     def bind(self, Z: Array, A: Array, D: Array, buffers: Buffers) -> tuple[Step, Step]:
@@ -137,6 +140,7 @@ class HardSwish(Activation):
     source = "Howard et al. 2019"
     onnx = "HardSwish"
     in_place = False
+    range = (-0.375, math.inf)
     kinks = (-3.0, 3.0)
     initializer = "he_normal"
 

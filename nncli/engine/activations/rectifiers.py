@@ -124,6 +124,11 @@ class Elu(Activation):
     kinks = (0.0,)
     initializer = "he_normal"
 
+    @property
+    def range(self) -> tuple[float, float]:  # type: ignore[override]
+        """From −alpha."""
+        return -self.alpha, math.inf
+
     def bind(self, Z: Array, A: Array, D: Array, buffers: Buffers) -> tuple[Step, Step]:
         alpha = self.alpha
         S = buffers.scratch(A.shape)
@@ -214,6 +219,11 @@ class Celu(Activation):
     in_place = True
     kinks = (0.0,)
     initializer = "he_normal"
+
+    @property
+    def range(self) -> tuple[float, float]:  # type: ignore[override]
+        """From −alpha."""
+        return -self.alpha, math.inf
 
     def bind(self, Z: Array, A: Array, D: Array, buffers: Buffers) -> tuple[Step, Step]:
         alpha = self.alpha

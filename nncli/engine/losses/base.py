@@ -41,6 +41,8 @@ class Loss(ABC):
     """Whether it makes sense for numbers only."""
     natural_units: ClassVar[bool] = False
     """Whether it takes numbers as they stand in the data, not scaled."""
+    explodes: ClassVar[bool] = False
+    """Whether a few large outputs make it many times larger, so that its first value says little of a network."""
     takes: ClassVar[str] = ""
     """What a row of targets has to be, in words, if it takes only some; see ``misfits``."""
     threshold: ClassVar[float] = 0.5
@@ -90,7 +92,7 @@ registry: Registry[Loss] = Registry("loss")
 
 def objection(loss: type[Loss], activation: type[Activation]) -> str | None:
     """Why ``loss`` makes no sense behind ``activation``; None when it does."""
-    low, high = activation.range
+    low, high = activation().range
     fits = {
         "reals": True,
         "unbounded": low == -np.inf and high == np.inf,

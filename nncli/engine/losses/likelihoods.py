@@ -172,6 +172,7 @@ class GaussianNll(Loss):
     targets = "values"
     needs = "unbounded"
     regression = True
+    explodes = True
 
     @property
     def outputs_per_target(self) -> int:

@@ -136,6 +136,7 @@ class SquaredHinge(Margin):
     formula = "L_i = m_i², m_i = max(0, 1 + max_{j≠y_i} p_ij − p_i,y_i); of one output, m_i = max(0, 1 − t_i·p_i)"
     derivative = "dL_i/dp_ij = 2·m_i·([j leads the others] − [j = y_i]); of one output, dL_i/dp_i = −2·m_i·t_i"
     source = "Lee & Lin 2013"
+    explodes = True
 
     def bind(self, P: Array, Y: Array, L: Array, D: Array, scale: float, buffers: Buffers) -> tuple[Step, Step]:
         lack, find, slopes = _bind_lack(P, Y, buffers)
