@@ -383,19 +383,19 @@ def _refuse_unreachable_targets(config: Config, dataset: Dataset) -> None:
         raise ConfigError([config.problem(where, message, remedy)])
     low, high = activation.range
     Y = dataset.train.targets
-    if not _reaches(type(activation), Y):
+    if not _reaches(activation, Y):
         scaled = isinstance(encoding, Scaling) and encoding.method != "none"
         unit = "standardized " if scaled else ""
         message = (
             f"{activation.name} gives values from {low:g} to {high:g}, "
             f"but the {unit}target runs from {Y.min():.3g} to {Y.max():.3g}"
         )
-        fitting = [a.name for a in activations.registry if not losses.objection(loss, a) and _reaches(a, Y)]
+        fitting = [a.name for a in activations.registry if not losses.objection(loss, a) and _reaches(a(), Y)]
         remedy = "use identity, or preprocess.target: none if that fits"
         raise ConfigError([config.problem(where, message, remedy if "identity" in fitting else _one_of(fitting))])
 
 
-def _reaches(activation: type[Activation], Y: Array) -> bool:
+def _reaches(activation: Activation, Y: Array) -> bool:
     low, high = activation.range
     return bool(Y.min() >= low and Y.max() <= high)
 
