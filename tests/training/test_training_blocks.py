@@ -134,6 +134,16 @@ def test_an_average_of_the_parameters_predicts_by_the_average_of_their_running_s
     assert evaluate(run, split="test").loss == summary(run)["metrics"]["test_loss"]
 
 
+def test_a_minimizer_that_finds_nothing_to_do_leaves_statistics_of_all_rows() -> None:
+    made = ("optimizer={name: lbfgs, gtol: 1e9}", "training={epochs: 4, precision: float64}")
+    experiment = build(config(*QUIET, *made))
+    trainer = Trainer(experiment)
+    list(trainer.run())
+    Z = experiment.train.inputs[:, :-1] @ experiment.network.tensors(trainer.weights)["layers.0.weight"]
+    assert trainer.steps == 0
+    np.testing.assert_allclose(trainer.weights.statistics[8:], Z.var(axis=0, ddof=1), rtol=1e-9)
+
+
 def test_a_network_with_batch_norm_predicts_what_a_minimizer_has_trained() -> None:
     run = nncli.train(config(*QUIET, "optimizer=lbfgs", "training={epochs: 20, precision: float64}"))
     rows = (run.path / "metrics.csv").read_text().splitlines()
