@@ -77,7 +77,9 @@ def train(
         resolved = config.resolved()
         resolved["training"]["threads"] = experiment.threads
         run.write_config(resolved)
-        run.write_json("environment.json", environment(sys.argv) | {"data": experiment.dataset.fingerprint})
+        run.write_json(
+            "environment.json", environment(sys.argv, experiment.kernels) | {"data": experiment.dataset.fingerprint}
+        )
         run.write_json("preprocess.json", experiment.dataset.preprocessing.to_json())
         run.write_json("summary.json", {"status": "running"})
         if gradcheck:
@@ -169,6 +171,7 @@ def _save(run: Run, trainer: Trainer, start: FirstLoss, ended: Ended) -> dict[st
         "steps": ended.step,
         **({"convergence": asdict(ended.convergence)} if ended.convergence else {}),
         "training_seconds": round(ended.seconds, 6),
+        "compiled": sorted(trainer.buffers.loops),
         "parameters": experiment.network.layout.size,
         "rows": {
             split: 0 if rows is None else len(rows.inputs)

@@ -19,9 +19,11 @@ from nncli.data.preprocess import ClassEncoding, LabelEncoding, Preprocessing
 from nncli.data.scaling import Scaling
 from nncli.data.table import SHOWN, Table, shortened
 from nncli.engine import activations, initializers, losses
+from nncli.engine import kernels as loops
 from nncli.engine.activations import Activation
-from nncli.engine.buffers import Array
+from nncli.engine.buffers import Array, Kernels
 from nncli.engine.constraints import MaxNorm
+from nncli.engine.cost import COMPILING, saved_by_loops, threads_worth
 from nncli.engine.initializers import Initializer
 from nncli.engine.layers import Activate, Dense, Layer, Normalize
 from nncli.engine.losses import Loss
@@ -40,8 +42,6 @@ from nncli.weighing import Weighing
 
 BATCH = 32
 """Rows in a batch if nothing is said."""
-WORTH_TWO_THREADS = 50_000_000
-"""Multiply-adds of one forward pass of a batch, above which BLAS on several threads is faster than on one."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,22 @@ class Experiment:
 
     @property
     def threads(self) -> int:
-        """BLAS threads: as asked for, or one unless the matrices are large."""
+        """BLAS threads: as asked for, or as many as there are cores and the largest matrix product can use."""
         if self.config.training.threads != "auto":
             return self.config.training.threads
-        dense = [stage for stage in self.network.stages if isinstance(stage.layer, Dense)]
-        work = self.batch_size * sum((stage.inputs + 1) * stage.outputs for stage in dense)
-        return 1 if work < WORTH_TWO_THREADS else os.cpu_count() or 1
+        return min(os.cpu_count() or 1, threads_worth(self.network, self.batch_size))
+
+    @property
+    def kernels(self) -> Kernels:
+        """As asked for, or compiled loops where numba is there and they save more time than it takes to compile them.
+
+        The number of steps is that of the config, so that it does not depend on how a training goes.
+        """
+        if self.config.training.kernels != "auto":
+            return self.config.training.kernels
+        steps = self.steps_per_epoch * self.config.training.epochs
+        saves = saved_by_loops(self.network, steps) > COMPILING
+        return "numba" if saves and loops.available() else "numpy"
 
     def scorer(self, part: Part) -> Scorer:
         """What measures the predictions for ``part``."""
@@ -149,7 +159,15 @@ def build(config: Config) -> Experiment:
         refuse_undefined_monitor(config, experiment.scorer(dataset.validation))
     _refuse_noise_under_a_minimizer(experiment)
     _refuse_lonely_rows(experiment)
+    _refuse_missing_compiler(config)
     return experiment
+
+
+def _refuse_missing_compiler(config: Config) -> None:
+    """Loops are asked for that nothing can compile."""
+    if config.training.kernels == "numba" and not loops.available():
+        remedy = "pip install 'nncli[fast]', or leave it at auto: the bits are the same"
+        raise ConfigError([config.problem("training.kernels", "numba is not installed", remedy)])
 
 
 def _refuse_noise_under_a_minimizer(experiment: Experiment) -> None:

@@ -131,5 +131,6 @@ def _points(network: Network, weights: Weights, experiment: Experiment, evaluati
             row_weights=None if rows.weights is None else rows.weights[some].astype(np.float64),
             statistics=weights.statistics,
             evaluating=evaluating,
+            kernels=experiment.kernels,
         )
         yield point.drawn(stream(seed, Purpose.NOISE)) if network.noisy and not evaluating else point

@@ -195,7 +195,7 @@ def _sweep(
     assert isinstance(experiment.optimizer, Optimizer)  # find_learning_rate: it has a learning rate
     rise = _Rise(low / experiment.optimizer.learning_rate, high / low, steps)
     experiment = replace(experiment, schedule=rise)
-    network, buffers = experiment.network, Buffers(experiment.precision)
+    network, buffers = experiment.network, Buffers(experiment.precision, experiment.kernels)
     weights = network.initial_weights(stream(experiment.config.seed, Purpose.WEIGHTS), experiment.precision)
     gradient = buffers.keep(weights.theta.shape)
     batches = Batches(experiment, weights, gradient, buffers)

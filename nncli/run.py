@@ -194,17 +194,20 @@ def digest_of(tensors: Mapping[str, Array]) -> str:
     return digest.hexdigest()
 
 
-def environment(command: list[str]) -> dict[str, Any]:
+def environment(command: list[str], kernels: str) -> dict[str, Any]:
     """What a run's bits depend on besides its config: versions, BLAS and its threads, the processor, the command."""
     from threadpoolctl import threadpool_info
 
-    packages = ("nncli", "numpy", "scipy", "scikit-learn", "polars", "safetensors")
+    packages = ["nncli", "numpy", "scipy", "scikit-learn", "polars", "safetensors"]
+    if kernels == "numba":
+        packages += ["numba", "llvmlite"]
     return {
         "command": command,
         "python": sys.version.split()[0],
         "platform": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count(),
+        "kernels": kernels,
         "packages": {name: metadata.version(name) for name in packages},
         "threadpools": [
             {key: pool.get(key) for key in ("user_api", "internal_api", "version", "num_threads", "architecture")}

@@ -192,6 +192,9 @@ class Training(Strict):
     threads: Annotated[int, Ge(1), Le(1024)] | Literal["auto"] = Field(
         "auto", description="BLAS threads; auto: one, unless the matrices are large"
     )
+    kernels: Literal["auto", "numpy", "numba"] = Field(
+        "auto", description="whether loops are compiled, to the same bits; auto: where numba is there and it saves time"
+    )
 
     @property
     def debugging(self) -> dict[str, int]:

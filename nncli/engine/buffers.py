@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 Array: TypeAlias = NDArray[Any]
 Step: TypeAlias = Callable[[], None]
+Kernels: TypeAlias = Literal["numpy", "numba"]
+"""Which of the two ways of ``engine.kernels``."""
 
 
 class Buffers:
@@ -27,13 +29,17 @@ class Buffers:
         owner: Whose arrays the next ones are; whoever binds says so, and may leave it at "".
         bytes: Owner -> what its arrays take. What is asked for twice belongs to the first who asked.
         parts: Name -> buffers for a part of the work, from ``part``.
+        kernels: How what is bound to them does the operations of ``engine.kernels``.
+        loops: The names of those that are bound as compiled loops, those of the parts among them.
     """
 
     real: ClassVar[bool] = True
     """Whether its arrays hold numbers."""
 
-    def __init__(self, dtype: DTypeLike) -> None:
+    def __init__(self, dtype: DTypeLike, kernels: Kernels = "numpy") -> None:
         self.dtype = np.dtype(dtype)
+        self.kernels = kernels
+        self.loops: set[str] = set()
         self.owner = ""
         self.bytes: Counter[str] = Counter()
         self.parts: dict[str, Self] = {}
@@ -46,8 +52,9 @@ class Buffers:
 
     def part(self, name: str, dtype: DTypeLike | None = None) -> Self:
         """Others of the same kind (and precision, if none is said), with their own scratch, counted under ``name``."""
-        self.parts[name] = type(self)(self.dtype if dtype is None else dtype)
-        return self.parts[name]
+        part = self.parts[name] = type(self)(self.dtype if dtype is None else dtype, self.kernels)
+        part.loops = self.loops
+        return part
 
     def keep(self, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> Array:
         """An array of zeros that belongs to the caller alone, from forward to backward."""

@@ -22,6 +22,7 @@ from nncli.engine.initializers import GlorotUniform, Initializer
 from nncli.engine.norms import Norm, NormArrays
 from nncli.engine.parameters import Layout, Parameter
 from nncli.engine.penalties import NO_PENALTY, Penalty
+from nncli.engine.products import product
 
 
 def no_array() -> Array:
@@ -217,19 +218,14 @@ class Dense(Layer):
         if W.dtype != X.dtype:  # of complex rows, real weights take the two parts alike, as two rows
             X_T, Z_T = X_T.view(W.dtype), Z_T.view(W.dtype)
 
-        def forward() -> None:
-            np.matmul(W_T, X_T, out=Z_T)
-
-        def backward_to_parameters() -> None:
-            np.matmul(X_T, dZ, out=dW)
-
+        forward, to_parameters = product(W_T, X_T, Z_T), product(X_T, dZ, dW)
         if dX is None:
-            return forward, backward_to_parameters
-        dX_T = dX.swapaxes(-1, -2)
+            return forward, to_parameters
+        to_input = product(W_without_bias, dZ_T, dX.swapaxes(-1, -2))
 
         def backward() -> None:
-            np.matmul(X_T, dZ, out=dW)
-            np.matmul(W_without_bias, dZ_T, out=dX_T)
+            to_parameters()
+            to_input()
 
         return forward, backward
 

@@ -19,6 +19,7 @@ from nncli.engine.initializers import GlorotUniform, Initializer
 from nncli.engine.layers import Layer, Wires
 from nncli.engine.parameters import Parameter
 from nncli.engine.penalties import NO_PENALTY, Penalty
+from nncli.engine.products import product
 
 
 @dataclass(frozen=True)
@@ -105,13 +106,15 @@ class Join(Layer):
         # as their transposes: see Dense
         T_T, P_T, S_T, dS_T, dY_T = (array.swapaxes(-1, -2) for array in (T, P, S, dS, dY))
 
+        project, to_projection, to_skip = product(P_T, S_T, T_T), product(S_T, dY, dP), product(P, dY_T, dS_T)
+
         def forward() -> None:
-            np.matmul(P_T, S_T, out=T_T)
+            project()
             np.add(X, T, out=Y)
 
         def backward() -> None:
-            np.matmul(S_T, dY, out=dP)
-            np.matmul(P, dY_T, out=dS_T)
+            to_projection()
+            to_skip()
 
         return forward, backward
 

@@ -12,8 +12,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from nncli.engine.averages import average
 from nncli.engine.buffers import Array, Buffers, Step
-from nncli.engine.optimizers.averages import average
 
 
 class GradientMean:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import DTypeLike
 
-from nncli.engine.buffers import Array, Buffers
+from nncli.engine.buffers import Array, Buffers, Kernels
 from nncli.engine.layers import Layer, Wires
 from nncli.engine.network import Bound, Network
 from nncli.engine.residual import Fork, Join
@@ -48,6 +48,7 @@ class Point:
         row_weights: (n,), what each row counts in the loss; None where all count the same.
         statistics: The running statistics at float64; those before the first batch where none are given.
         evaluating: Whether the network is checked as it predicts, not as it trains.
+        kernels: How it does at real numbers what can be done by compiled loops; complex ones have none.
     """
 
     network: Network
@@ -59,6 +60,7 @@ class Point:
     row_weights: Array | None = None
     statistics: Array | None = None
     evaluating: bool = False
+    kernels: Kernels = "numpy"
 
     def drawn(self, rng: Generator) -> Point:
         """The same, with random arrays drawn once."""
@@ -96,6 +98,7 @@ class Point:
             input_gradient=input_gradient,
             keep_signals=keep_signals,
             weighted=self.row_weights is not None,
+            buffers=Buffers(dtype, self.kernels),
         )
         batch.inputs[...] = self.inputs
         batch.targets[...] = self.targets

@@ -49,7 +49,7 @@ class Memory:
 
 def memory_of(experiment: Experiment) -> Memory:
     """What the training of ``experiment`` takes: all of its arrays are bound to stand-ins, and counted."""
-    buffers = StandIns(experiment.precision)
+    buffers = StandIns(experiment.precision, experiment.kernels)
     trainer = Trainer(experiment, buffers)
     parts = {name: part.total for name, part in buffers.parts.items()}
     kept = trainer.weights

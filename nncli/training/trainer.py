@@ -40,7 +40,7 @@ class Trainer:
     def __init__(self, experiment: Experiment, buffers: Buffers | None = None) -> None:
         network = experiment.network
         self.experiment = experiment
-        self.buffers = Buffers(experiment.precision) if buffers is None else buffers
+        self.buffers = Buffers(experiment.precision, experiment.kernels) if buffers is None else buffers
         vectors = self.buffers.part("parameters")
         averages = experiment.config.training.average is not None
         self.weights, self.best = (network.weights(vectors) for _ in range(2))

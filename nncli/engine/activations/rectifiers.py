@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Gt, Lt
 
+from nncli.engine import kernels
 from nncli.engine.activations.base import Activation, registry
 from nncli.engine.activations.elementwise import backward_between
 from nncli.engine.buffers import Array, Buffers, Step
@@ -30,16 +31,7 @@ class Relu(Activation):
     initializer = "he_normal"
 
     def bind(self, Z: Array, A: Array, D: Array, buffers: Buffers) -> tuple[Step, Step]:
-        positive = buffers.scratch(A.shape, dtype=bool)
-
-        def forward() -> None:
-            np.maximum(Z, 0, out=A)
-
-        def backward() -> None:
-            np.greater(A, 0, out=positive)
-            np.multiply(D, positive, out=D)
-
-        return forward, backward
+        return kernels.rectify.bind(buffers, Z, A), kernels.rectify_back.bind(buffers, A, D)
 
     def reference(self, Z: Any, xp: Any) -> Any:
         return xp.maximum(Z, 0)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Ge, Lt
 
+from nncli.engine import kernels
 from nncli.engine.activations import Activation, Sigmoid, Softmax, sigmoid
 from nncli.engine.buffers import Array, Buffers, Step
 from nncli.engine.losses.base import Loss, registry
@@ -33,28 +34,22 @@ class CrossEntropyOfSoftmax(Loss):
     def bind(self, P: Array, Y: Array, L: Array, D: Array, scale: float, buffers: Buffers) -> tuple[Step, Step]:
         Z = P
         E = buffers.keep(Z.shape)
-        total = buffers.keep((*Z.shape[:-1], 1))
-        onehot = buffers.keep(Z.shape[-2:], bool)
+        total = buffers.keep(Z.shape[:-1])
         S = buffers.scratch(Z.shape)
         row = buffers.scratch(total.shape, slot=1)
-        classes, label = np.arange(Z.shape[-1]), Y[:, np.newaxis]
-        log_total, row_of = row[..., 0], total[..., 0]
+        shift = kernels.shift.bind(buffers, Z, S, row)
+        pick = kernels.pick.bind(buffers, E, S, Y, total, L)
+        differ = kernels.differ.bind(buffers, E, Y, total, D, numbers=1)
 
         def forward() -> None:
-            np.maximum.reduce(Z, axis=-1, keepdims=True, out=row)
-            np.subtract(Z, row, out=S)
+            shift()
             np.exp(S, out=E)
-            np.add.reduce(E, axis=-1, keepdims=True, out=total)
-            np.equal(label, classes, out=onehot)
-            np.multiply(S, onehot, out=S)
-            np.add.reduce(S, axis=-1, out=L)
-            np.log(row_of, out=log_total)
-            np.subtract(log_total, L, out=L)
+            pick()
+            np.log(total, out=row)
+            np.subtract(row, L, out=L)
 
         def backward() -> None:
-            np.divide(E, total, out=D)
-            np.subtract(D, onehot, out=D)
-            np.multiply(D, scale, out=D)
+            differ(scale)
 
         return forward, backward
 

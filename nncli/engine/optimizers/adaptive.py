@@ -9,8 +9,9 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Gt, Lt
 
+from nncli.engine import kernels
+from nncli.engine.averages import average, average_square
 from nncli.engine.buffers import Array, Buffers
-from nncli.engine.optimizers.averages import average, average_square
 from nncli.engine.optimizers.base import Optimizer, Update, registry
 
 
@@ -134,6 +135,9 @@ class RmsProp(Optimizer):
 
     def bind(self, theta: Array, g: Array, state: Mapping[str, Array], buffers: Buffers) -> Update:
         rho, epsilon, momentum = self.rho, self.epsilon, self.momentum
+        if not momentum and not self.centered:
+            rmsprop = kernels.rmsprop.bind(buffers, theta, g, state["v"], numbers=3)
+            return lambda t, rate: rmsprop(rho, epsilon, rate)
         v, m, b = state["v"], state.get("m"), state.get("velocity")
         S = buffers.scratch(theta.shape)
 

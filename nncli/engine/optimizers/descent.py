@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-import numpy as np
 from annotated_types import Ge, Gt, Lt
 
+from nncli.engine import kernels
 from nncli.engine.buffers import Array, Buffers
 from nncli.engine.optimizers.base import Optimizer, Update, registry
 
@@ -29,31 +29,12 @@ class Descent(Optimizer):
 
     def bind(self, theta: Array, g: Array, state: Mapping[str, Array], buffers: Buffers) -> Update:
         momentum = self.momentum
-        S = buffers.scratch(theta.shape)
-
-        def plain(t: int, rate: float) -> None:
-            np.multiply(g, rate, out=S)
-            np.subtract(theta, S, out=theta)
-
         if not momentum:
-            return plain
-        v = state["velocity"]
-
-        def heavy_ball(t: int, rate: float) -> None:
-            np.multiply(v, momentum, out=v)
-            np.add(v, g, out=v)
-            np.multiply(v, rate, out=S)
-            np.subtract(theta, S, out=theta)
-
-        def nesterov(t: int, rate: float) -> None:
-            np.multiply(v, momentum, out=v)
-            np.add(v, g, out=v)
-            np.multiply(v, momentum, out=S)
-            np.add(S, g, out=S)
-            np.multiply(S, rate, out=S)
-            np.subtract(theta, S, out=theta)
-
-        return nesterov if self.nesterov else heavy_ball
+            descend = kernels.descend.bind(buffers, theta, g, numbers=1)
+            return lambda t, rate: descend(rate)
+        kernel = kernels.look_ahead if self.nesterov else kernels.roll
+        move = kernel.bind(buffers, theta, g, state["velocity"], numbers=2)
+        return lambda t, rate: move(momentum, rate)
 
     def reference(
         self, t: int, rate: float, theta: Array, g: Array, state: Mapping[str, Array]

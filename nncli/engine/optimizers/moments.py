@@ -10,8 +10,9 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Gt, Lt
 
+from nncli.engine import kernels
+from nncli.engine.averages import average, average_square
 from nncli.engine.buffers import Array, Buffers
-from nncli.engine.optimizers.averages import average, average_square
 from nncli.engine.optimizers.base import Optimizer, Update, registry
 
 
@@ -29,6 +30,17 @@ class Moments(Optimizer):
     @property
     def slots(self) -> Mapping[str, float]:
         return {"m": 0.0, "v": 0.0}
+
+    def _fused(self, theta: Array, g: Array, state: Mapping[str, Array], buffers: Buffers, decay: float) -> Update:
+        """The update of Adam, behind a decay of all parameters by rate·decay."""
+        beta1, beta2, epsilon = self.beta1, self.beta2, self.epsilon
+        adam = kernels.adam.bind(buffers, theta, g, state["m"], state["v"], numbers=6)
+
+        def update(t: int, rate: float) -> None:
+            correction = 1 / math.sqrt(1 - beta2**t)
+            adam(beta1, beta2, correction, epsilon, 1 - rate * decay, rate / (1 - beta1**t))
+
+        return update
 
     def _move(self, theta: Array, v: Array, S: Array) -> Callable[[int, Array, float], None]:
         """What does θ ← θ − factor·m/(√v̂ + ε) in place, given (t, m, factor), where v̂ = v/(1 − β₂ᵗ)."""
@@ -66,17 +78,7 @@ class Adam(Moments):
     source = "Kingma & Ba 2015"
 
     def bind(self, theta: Array, g: Array, state: Mapping[str, Array], buffers: Buffers) -> Update:
-        beta1, beta2 = self.beta1, self.beta2
-        m, v = state["m"], state["v"]
-        S = buffers.scratch(theta.shape)
-        move = self._move(theta, v, S)
-
-        def update(t: int, rate: float) -> None:
-            average(m, g, beta1, S)
-            average_square(v, g, beta2, S)
-            move(t, m, rate / (1 - beta1**t))
-
-        return update
+        return self._fused(theta, g, state, buffers, 0)
 
     def reference(
         self, t: int, rate: float, theta: Array, g: Array, state: Mapping[str, Array]
@@ -151,18 +153,7 @@ class AdamW(Moments):
     source = "Loshchilov & Hutter 2019"
 
     def bind(self, theta: Array, g: Array, state: Mapping[str, Array], buffers: Buffers) -> Update:
-        beta1, beta2, weight_decay = self.beta1, self.beta2, self.weight_decay
-        m, v = state["m"], state["v"]
-        S = buffers.scratch(theta.shape)
-        move = self._move(theta, v, S)
-
-        def update(t: int, rate: float) -> None:
-            average(m, g, beta1, S)
-            average_square(v, g, beta2, S)
-            np.multiply(theta, 1 - rate * weight_decay, out=theta)
-            move(t, m, rate / (1 - beta1**t))
-
-        return update
+        return self._fused(theta, g, state, buffers, self.weight_decay)
 
     def reference(
         self, t: int, rate: float, theta: Array, g: Array, state: Mapping[str, Array]

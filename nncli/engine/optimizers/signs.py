@@ -9,8 +9,8 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Gt, Lt
 
+from nncli.engine.averages import average
 from nncli.engine.buffers import Array, Buffers
-from nncli.engine.optimizers.averages import average
 from nncli.engine.optimizers.base import Optimizer, Update, registry
 
 
