@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from nncli.config.json_schema import json_schema
-from nncli.config.pieces import Piece
+from nncli.config.pieces import Piece, PieceOf
 from nncli.config.schema import Config
 from nncli.engine.losses import WISHES, Loss
 from nncli.registry import Registry
@@ -175,26 +175,18 @@ def _pieces(model: type[BaseModel]) -> dict[Registry[Any], list[type[Piece]]]:
     """Every registry that ``model`` takes pieces of, and the model of each of its records, in order."""
     found: dict[Registry[Any], list[type[Piece]]] = {}
 
-    def look(annotation: Any, metadata: tuple[Any, ...]) -> None:
-        registry = next((mark for mark in metadata if isinstance(mark, Registry)), None)
-        inside = getattr(annotation, "__args__", ())
-        if registry is not None:
-            found.setdefault(registry, [*_models(annotation)])
+    def look(annotation: Any, marks: Iterable[Any]) -> None:
+        pieces = next((mark for mark in marks if isinstance(mark, PieceOf)), None)
+        if pieces is not None:
+            found.setdefault(pieces.registry, pieces.models())
         elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
             for field in annotation.model_fields.values():
-                look(field.annotation, tuple(field.metadata))
-        for argument in inside if registry is None else ():
+                look(field.annotation, field.metadata)
+        for argument in getattr(annotation, "__args__", ()) if pieces is None else ():
             look(argument, getattr(argument, "__metadata__", ()))
 
     look(model, ())
     return found
-
-
-def _models(annotation: Any) -> Iterator[type[Piece]]:
-    if isinstance(annotation, type) and issubclass(annotation, Piece):
-        yield annotation
-    for argument in getattr(annotation, "__args__", ()):
-        yield from _models(argument)
 
 
 def _plural(kind: str) -> str:

@@ -9,18 +9,16 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nncli.builder import Experiment, Rows, build
-from nncli.certify import check_gradients
 from nncli.config.schema import Config
 from nncli.data.dataset import Part
 from nncli.engine.inference import Inference
 from nncli.engine.optimizers import Optimizer
 from nncli.errors import DivergedError, GradientError, NncliError
-from nncli.gradcheck.verdict import Proof
 from nncli.run import Run, environment
 from nncli.scoring.scorer import finite_or_none
 from nncli.training.events import Ended, EpochEnded, Event
@@ -28,6 +26,9 @@ from nncli.training.interrupt import stop_on_signal
 from nncli.training.memory import refuse_too_large
 from nncli.training.sanity import FirstLoss, first_loss, warning
 from nncli.training.trainer import Trainer, measure
+
+if TYPE_CHECKING:
+    from nncli.gradcheck.verdict import Proof
 
 
 class Interrupted(Exception):  # noqa: N818  # it is no error: the run is whole
@@ -124,6 +125,7 @@ def _failure_recorded(run: Run, kind: type[BaseException] = BaseException) -> It
 
 def _check_first(experiment: Experiment, run: Run, signal: Callable[[], int]) -> Proof:
     """Write the certificate; a training on wrong gradients does not begin."""
+    from nncli.certify import check_gradients
 
     def observe(share: float) -> None:
         if signal():

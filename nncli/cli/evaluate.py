@@ -26,8 +26,8 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Evaluate RUN: loss and metrics, each class and the confusion matrix, each label, or each target."""
-    from nncli.cli.console import print_json
     from nncli.cli.evaluation import print_evaluation
+    from nncli.cli.plain import print_json
     from nncli.evaluation import evaluate as measure
     from nncli.run import Run
 

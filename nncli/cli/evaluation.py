@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from nncli.cli.console import count, figure, stdout
+from nncli.cli.console import stdout
+from nncli.cli.plain import count, figure
 from nncli.evaluation import ClassReport, Evaluation
 from nncli.run import Run
 

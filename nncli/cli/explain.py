@@ -24,8 +24,8 @@ def explain(
     A CONFIG is shown at its initial weights, a RUN at its trained ones. Long arrays are shortened, with --json they
     are whole.
     """
-    from nncli.cli.console import print_json
     from nncli.cli.explanation import print_explanation
+    from nncli.cli.plain import print_json
     from nncli.config.loader import load_config
     from nncli.errors import RunError
     from nncli.explain import explain_network

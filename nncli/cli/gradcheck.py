@@ -56,7 +56,7 @@ def gradcheck(
 
 
 def _network(network: Path, overrides: list[str], inject: str | None, json: bool) -> bool:
-    from nncli.cli.console import print_json
+    from nncli.cli.plain import print_json
     from nncli.cli.proof import print_proof, progress
 
     with progress("gradcheck") as observe:
@@ -82,7 +82,7 @@ def _prove(network: Path, overrides: list[str], inject: str | None, observe: Cal
 
 
 def _pieces(json: bool) -> bool:
-    from nncli.cli.console import print_json
+    from nncli.cli.plain import print_json
     from nncli.cli.proof import print_pieces, progress
     from nncli.gradcheck.pieces import check_pieces, count_pieces
 
@@ -102,7 +102,7 @@ def _pieces(json: bool) -> bool:
 def _self_test(json: bool) -> bool:
     from dataclasses import asdict
 
-    from nncli.cli.console import print_json
+    from nncli.cli.plain import print_json
     from nncli.cli.proof import print_self_test, progress
     from nncli.gradcheck.self_test import count_faults, self_test
 

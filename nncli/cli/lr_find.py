@@ -32,7 +32,7 @@ def lr_find(
 
     Prints a table and a suggestion and draws a picture. Nothing of the training is kept.
     """
-    from nncli.cli.console import print_json
+    from nncli.cli.plain import print_json
     from nncli.cli.proof import progress
     from nncli.config.loader import load_config
     from nncli.lr_find import find_learning_rate

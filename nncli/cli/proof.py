@@ -14,7 +14,8 @@ from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from nncli.cli.console import count, stdout
+from nncli.cli.console import stdout
+from nncli.cli.plain import count
 from nncli.gradcheck import oracle, taylor
 from nncli.gradcheck.faults import registry
 from nncli.gradcheck.health import FLAT

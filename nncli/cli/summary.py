@@ -8,7 +8,8 @@ from textwrap import wrap
 import yaml
 from rich.text import Text
 
-from nncli.cli.console import count, stdout
+from nncli.cli.console import stdout
+from nncli.cli.plain import count
 from nncli.engine.summary import BlockSummary
 from nncli.summary import Summary
 from nncli.training.memory import bytes_text

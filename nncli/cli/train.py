@@ -26,7 +26,8 @@ def train(
     """Train the network of CONFIG; print the run's directory and its test metrics."""
     from nncli.api import Interrupted
     from nncli.api import train as run_training
-    from nncli.cli.console import Training, print_json, print_summary
+    from nncli.cli.plain import print_json
+    from nncli.cli.training import Training, print_summary
     from nncli.config.loader import load_config
 
     loaded = load_config(config, overrides or [])

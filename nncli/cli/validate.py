@@ -30,7 +30,7 @@ def validate(
     and the steps and the memory of the training. What needs more memory than there is, is refused. Exit code 2 when
     anything is wrong.
     """
-    from nncli.cli.console import print_json
+    from nncli.cli.plain import print_json
     from nncli.errors import NncliError
 
     named = arguments or []

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from nncli.config.document import Key, KeyPath
+from nncli.config.pieces import models_in
 from nncli.registry import nearest
 from nncli.scoring import name_here
 
@@ -163,26 +164,17 @@ def _shown(value: object) -> str:
 
 def _known_keys(model: type[BaseModel], path: KeyPath, content: Any) -> tuple[list[str], list[str]]:
     """The keys that the mapping around ``path`` may have; which pieces of other names take that of ``path``."""
-    here: Any = model
+    models: list[type[BaseModel]] = [model]
     for key in path[:-1]:
         content = content[key]
         if isinstance(key, int):
-            here = _models(here)[0]
-            continue
-        candidates = [m.model_fields[key].annotation for m in _models(here) if key in m.model_fields]
-        if not candidates:
+            continue  # what a list holds is already among the models of its key
+        fields = [m.model_fields[key] for m in models if key in m.model_fields]
+        if not fields:
             return [], []
-        here = candidates[0]
+        models = [*models_in(fields[0].annotation, fields[0].metadata)]
     named = content.get("name") if isinstance(content, dict) else None
-    models = _models(here)
     fitting = [m for m in models if "name" in m.model_fields and m.model_fields["name"].default == named] or models
     pieces = [m for m in models if "name" in m.model_fields]
     elsewhere = [m.model_fields["name"].default for m in pieces if path and path[-1] in m.model_fields]
     return list(dict.fromkeys(name for m in fitting for name in m.model_fields)), elsewhere
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    """Every model in a type: of a list, a union, an annotated type."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for argument in getattr(annotation, "__args__", ()) for model in _models(argument)]

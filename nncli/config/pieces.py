@@ -3,15 +3,20 @@
 The fields of a registered record, with their bounds and defaults, are the settings that the config may give it. So a
 new record is known here without being told. A field of the schema may know more keys (``beside``), which are not the
 record's business: how its piece is used.
+
+A config names few of the more than a hundred records. The model of a record is made when the first config names it: all
+of them together take as long as a small training.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, create_model
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter, create_model
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from nncli.registry import Registry
 
@@ -32,32 +37,73 @@ class Piece(Strict):
         raise NotImplementedError("pieces come from piece_field")
 
 
-def piece_field(
-    registry: Registry[Any], default: str, beside: Callable[[type[Any]], Mapping[str, Any]] = lambda record: {}
-) -> Any:
+Beside = Callable[[type[Any]], Mapping[str, Any]]
+
+
+def piece_field(registry: Registry[Any], default: str, beside: Beside = lambda record: {}) -> Any:
     """The type of a schema field that takes one of the records of ``registry``; ``default`` when no name is given.
 
     ``beside`` gives, for a record, the keys that its piece has beside the record's settings: name -> (type, field).
     """
+    return Annotated[Piece, PieceOf(registry, default, beside)]
 
-    def named(value: Any) -> Any:
+
+class PieceOf:
+    """What a schema field takes: a piece of ``registry``. The mark of such a field, and its validator."""
+
+    def __init__(self, registry: Registry[Any], default: str, beside: Beside) -> None:
+        self.registry = registry
+        self._default, self._beside = default, beside
+        self._made: dict[str, type[Piece]] = {}
+
+    def model(self, name: str) -> type[Piece]:
+        """The model of the record of that name."""
+        if name not in self._made:
+            record = self.registry[name]
+            self._made[name] = _model(record, self._default, self._beside(record))
+        return self._made[name]
+
+    def models(self) -> list[type[Piece]]:
+        """The models of all records, in their order."""
+        return [self.model(name) for name in self.registry.names]
+
+    def validate(self, value: Any) -> Piece:
+        """The piece that ``value`` names."""
         if isinstance(value, str):
-            return {"name": value}
-        if isinstance(value, dict) and "name" not in value:
-            return {"name": default, **value}
-        return value
-
-    def tag(value: Any) -> str | None:
+            value = {"name": value}
+        elif isinstance(value, dict) and "name" not in value:
+            value = {"name": self._default, **value}
         name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
-        return name if isinstance(name, str) else None
+        if not isinstance(name, str):
+            raise PydanticKnownError("union_tag_not_found", {"discriminator": "name"})
+        if name not in self.registry:
+            expected = ", ".join(map(repr, self.registry.names))
+            raise PydanticKnownError(
+                "union_tag_invalid", {"discriminator": "name", "tag": name, "expected_tags": expected}
+            )
+        return self.model(name).model_validate(value)
 
-    models = tuple(Annotated[_model(record, default, beside(record)), Tag(record.name)] for record in registry)
-    union: Any = models[0]
-    for model in models[1:]:
-        union = union | model
-    written = Literal[registry.names] | union
-    # the registry comes along for those who read the schema: the docs
-    return Annotated[union, Discriminator(tag), BeforeValidator(named, json_schema_input_type=written), registry]
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.validate)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        written: Any = Literal[self.registry.names]
+        for model in self.models():
+            written = written | model
+        return handler(TypeAdapter(written).core_schema)
+
+
+def models_in(annotation: Any, marks: Sequence[Any] = ()) -> Iterator[type[BaseModel]]:
+    """Every model in a type: of a list, a union, an annotated type; of a field with its ``marks``."""
+    pieces = [mark for mark in (*marks, *getattr(annotation, "__metadata__", ())) if isinstance(mark, PieceOf)]
+    if pieces:
+        for mark in pieces:
+            yield from mark.models()
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    else:
+        for argument in getattr(annotation, "__args__", ()):
+            yield from models_in(argument)
 
 
 def _model(record: type[Any], default: str, beside: Mapping[str, Any]) -> type[Piece]:

@@ -300,23 +300,6 @@ def test_a_closed_pipe_is_no_fault(home: Path) -> None:
     assert "Exception ignored" not in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("code", "absent"),
-    [
-        ("import nncli", {"numpy", "sklearn", "polars", "pydantic", "matplotlib", "scipy"}),
-        ("from typer.testing import CliRunner; from nncli.cli.main import app; CliRunner().invoke(app, ['--help'])",
-         {"numpy", "sklearn", "polars", "pydantic", "matplotlib", "scipy"}),
-        ("import nncli; nncli.train(nncli.load_config('configs/penguins.yaml', ['training.epochs=2']))",
-         {"sklearn", "matplotlib", "scipy"}),
-    ],
-    ids=["import", "help", "train a csv"],
-)  # fmt: skip
-def test_what_is_not_needed_is_not_loaded(home: Path, code: str, absent: set[str]) -> None:
-    script = f"import sys\n{code}\nprint(*(name for name in sys.modules if '.' not in name))"
-    result = subprocess.run([sys.executable, "-c", script], cwd=home, capture_output=True, text=True, check=True)
-    assert not absent & set(result.stdout.split())
-
-
 def test_resolved_config_is_plain_yaml_with_every_default(home: Path) -> None:
     nncli("train", "configs/penguins.yaml", "training.epochs=1", cwd=home)
     content = yaml.safe_load((home / "runs/penguins/config.yaml").read_text())

@@ -12,9 +12,9 @@ from jsonschema import Draft202012Validator
 from nncli.config.document import parse_document, read_document
 from nncli.config.json_schema import json_schema
 from nncli.config.loader import load_config
+from nncli.config.pieces import PieceOf
 from nncli.config.schema import Config
 from nncli.errors import ConfigError
-from nncli.registry import Registry
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 FILES = sorted(CONFIGS.glob("*.yaml"))
@@ -104,7 +104,7 @@ def test_every_piece_that_a_config_takes_is_in_the_schema_by_name_and_by_setting
         for model in (Config, *(f.annotation for f in Config.model_fields.values()))
         for field in getattr(model, "model_fields", {}).values()
     ]
-    registries = {mark for field in fields for mark in field.metadata if isinstance(mark, Registry)}
+    registries = {mark.registry for field in fields for mark in field.metadata if isinstance(mark, PieceOf)}
     assert {registry.kind for registry in registries} >= {"loss", "optimizer"}
     for registry in registries:
         for name in registry.names:

@@ -3,13 +3,14 @@
 import dataclasses
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 import sklearn.datasets
 
 from nncli.data import sources
-from nncli.data.sources import registry
+from nncli.data.sources import collected, registry
 from nncli.errors import DataError, NncliError
 
 SHAPES = {
@@ -47,11 +48,42 @@ def test_every_field_has_a_default_and_a_description_of_its_bounds():
         source()
 
 
-def test_labels_of_iris_are_its_species_and_of_digits_whole_numbers():
-    iris = sources.Iris().load()
-    expected = sklearn.datasets.load_iris()
-    assert iris.target.tolist() == [str(expected.target_names[k]) for k in expected.target]
-    assert sources.Digits().load().target.tolist() == sklearn.datasets.load_digits().target.tolist()
+LOADERS = {
+    sources.Iris: sklearn.datasets.load_iris,
+    sources.Digits: sklearn.datasets.load_digits,
+    sources.Wine: sklearn.datasets.load_wine,
+    sources.BreastCancer: sklearn.datasets.load_breast_cancer,
+    sources.Diabetes: partial(sklearn.datasets.load_diabetes, scaled=False),
+    sources.Linnerud: sklearn.datasets.load_linnerud,
+}
+
+
+def assert_same_as_scikit_learns(table, bunch):
+    np.testing.assert_array_equal(table.features, bunch.data, strict=True)
+    assert table.feature_names == tuple(bunch.feature_names)
+    if table.target.dtype.kind == "U":  # labels by name
+        assert table.target.tolist() == [str(bunch.target_names[k]) for k in bunch.target]
+    else:
+        np.testing.assert_array_equal(table.target, bunch.target, strict=True)
+    if table.target.ndim == 2:
+        assert table.target_names == tuple(bunch.target_names)
+
+
+@pytest.mark.parametrize("source", LOADERS, ids=lambda source: source.name)
+def test_what_is_read_from_scikit_learns_files_is_what_its_loader_gives(source, monkeypatch):
+    monkeypatch.setattr(source, "_loaded", lambda self: pytest.fail("the files were not found"))
+    assert_same_as_scikit_learns(source().load(), LOADERS[source]())
+
+
+@pytest.mark.parametrize("source", LOADERS, ids=lambda source: source.name)
+def test_where_its_files_lie_elsewhere_the_loader_is_asked(source, monkeypatch, tmp_path):
+    monkeypatch.setattr(collected, "_folder", lambda: tmp_path)
+    assert_same_as_scikit_learns(source().load(), LOADERS[source]())
+
+
+def test_classes_are_those_that_scikit_learn_names():
+    assert sorted(set(sources.Iris().load().target)) == ["setosa", "versicolor", "virginica"]
+    assert sources.Digits().load().target.dtype == np.int64
 
 
 def test_diabetes_is_in_its_own_units():
@@ -118,10 +150,11 @@ def test_an_unknown_source_comes_back_with_the_nearest():
         registry["irsi"]
 
 
-def test_importing_the_package_loads_neither_scikit_learn_nor_polars():
+def test_reading_data_sets_and_drawing_our_own_loads_neither_scikit_learn_nor_polars():
     code = (
         "import sys, nncli.data.dataset, nncli.data.files, nncli.data.idx, nncli.data.sources;"
-        "nncli.data.sources.Xor().load(); nncli.data.sources.Spirals().load();"
+        "built_in = nncli.data.sources; [source().load() for source in (built_in.Xor, built_in.Spirals, built_in.Iris, "
+        "built_in.Digits, built_in.Wine, built_in.BreastCancer, built_in.Diabetes, built_in.Linnerud)];"
         "print(sorted({'sklearn', 'polars', 'scipy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -1,0 +1,121 @@
+"""What a training shows: a bar in a terminal, plain lines elsewhere; and how it ended.
+
+rich is loaded where there is a terminal to draw on: elsewhere it would cost a short training a tenth of its time.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from nncli.cli.plain import count, figure, print_lines
+from nncli.training.events import EpochEnded, Event, Progress
+
+if TYPE_CHECKING:
+    from nncli.builder import Experiment
+    from nncli.cli.console import Bar
+    from nncli.gradcheck.verdict import Proof
+    from nncli.run import Run
+
+LINES = 20
+"""About as many lines a training prints where nobody watches: then every epochs/20th is told, and the last."""
+
+
+class Training:
+    """What a training shows while it goes on: a bar in a terminal, plain lines elsewhere, nothing when silent."""
+
+    def __init__(self, *, silent: bool) -> None:
+        self._silent = silent
+        self._bar: Bar | None = None
+        self._epochs = 0
+
+    def __enter__(self) -> Training:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def say(self, text: str) -> None:
+        """A line on stderr."""
+        if self._bar is not None:
+            self._bar.say(text)
+        elif not self._silent:
+            try:
+                sys.stderr.write(f"{text}\n")
+                sys.stderr.flush()
+            except BrokenPipeError:  # it is not the result that is lost, but what stops here is no success either
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+                sys.exit(1)
+
+    def checked(self, proof: Proof) -> None:
+        """Say what gradcheck found before the first epoch."""
+        if proof.verdict == "right":
+            self.say("gradcheck: every gradient is right")
+        else:
+            self.say(f"gradcheck: not proven: {', '.join(proof.not_proven)}; nncli gradcheck tells more")
+
+    def began(self, experiment: Experiment, run: Run) -> None:
+        """Say what is about to be trained."""
+        network, dataset = experiment.network, experiment.dataset
+        widths = "-".join(map(str, [network.inputs, *_widths(experiment)]))
+        validation = 0 if experiment.validation is None else len(experiment.validation.inputs)
+        test = 0 if experiment.test is None else len(experiment.test.inputs)
+        rows = f"{len(experiment.train.inputs)} rows to train on, {validation} to validate, {test} to test"
+        self.say(f"{dataset.task}: {widths}, {network.layout.size:,} parameters; {rows}")
+        for key, batches in experiment.config.training.debugging.items():
+            also = "validated on the same rows" if key == "overfit_batches" else "for one epoch"
+            how_many = "1 batch" if batches == 1 else f"{batches} batches"
+            self.say(f"training.{key}: a debugging run, trained on {how_many}, {also}")
+        self._epochs = experiment.config.training.epochs
+        if not self._silent and sys.stderr.isatty():
+            from nncli.cli.console import Bar
+
+            self._bar = Bar(self._epochs)
+
+    def warned(self, text: str) -> None:
+        """Say what is out of the ordinary."""
+        self.say(f"warning: {text}")
+
+    def observe(self, event: Event) -> None:
+        """Draw what an event says."""
+        if self._silent:
+            return
+        if isinstance(event, Progress) and self._bar is not None:
+            self._bar.move(event.epoch - 1 + event.done / event.of)
+        if isinstance(event, EpochEnded):
+            figures = {"loss": event.train_loss, **event.validation}
+            line = "  ".join(f"{name.replace('validation', 'val')} {figure(name, x)}" for name, x in figures.items())
+            every = max(1, self._epochs // LINES)
+            if self._bar is not None:
+                self._bar.move(event.epoch)
+                self._bar.show(line)
+            elif event.epoch % every == 0 or event.epoch == self._epochs:
+                self.say(f"epoch {event.epoch}/{self._epochs}  {line}")
+
+
+def print_summary(run: Run) -> None:
+    """How a training ended, and where its files are."""
+    summary = run.read_json("summary.json")
+    done = summary["status"].replace("_", " ")
+    seconds = f"{summary['training_seconds']:.1f} s" if summary["training_seconds"] >= 0.1 else "under 0.1 s"
+    best = f"; best epoch {summary['best_epoch']}" if summary["best_epoch"] != summary["epochs"] else ""
+    lines = [f"{done} after {count(summary['epochs'], 'epoch')} in {seconds}{best}"]
+    if "convergence" in summary:
+        end = summary["convergence"]
+        verb = "converged" if end["converged"] else "not converged"
+        lines.append(f"{verb} in {count(end['evaluations'], 'evaluation')}: {end['reason']}")
+    width = max([22, *map(len, summary["metrics"])])
+    lines += [f"{name.replace('_', ' ', 1):<{width}} {figure(name, x)}" for name, x in summary["metrics"].items()]
+    for key in ("overfit_batches", "fast_dev_run"):
+        if key in summary:
+            lines.append(f"a debugging run (training.{key}), no result to rely on")
+    print_lines(*lines, f"run: {run.path}")
+
+
+def _widths(experiment: Experiment) -> list[int]:
+    return [stage.outputs for stage in experiment.network.stages if stage.layer.kind == "dense"]

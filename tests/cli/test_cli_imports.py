@@ -1,0 +1,93 @@
+"""What each command loads: importing is most of a short command's time, and a set can be tested where a time cannot."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+HEAVY = {"numpy", "scipy", "sklearn", "polars", "pydantic", "matplotlib", "rich", "yaml", "safetensors", "autograd"}
+TYPER = {"pydantic"}
+"""What typer itself may load when it reads the arguments of a command."""
+CONFIG = {"numpy", "pydantic", "yaml"}
+
+SPY = """
+import json, sys
+with open("loaded.json", "w") as file:
+    code = 0
+    try:
+        {code}
+    except SystemExit as end:
+        code = end.code
+    json.dump({{"code": code, "modules": sorted(sys.modules)}}, file)
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    shutil.copytree(CONFIGS, tmp_path / "configs")
+    return tmp_path
+
+
+def loaded_by(code: str, home: Path) -> set[str]:
+    """The modules that are loaded when ``code`` has run in a fresh Python."""
+    subprocess.run([sys.executable, "-c", SPY.format(code=code)], cwd=home, capture_output=True, check=True)
+    found = json.loads((home / "loaded.json").read_text())
+    assert found["code"] in (0, None)
+    return set(found["modules"])
+
+
+def loaded_by_command(line: str, home: Path) -> set[str]:
+    return loaded_by(f"import nncli.cli.main; sys.argv = {['nncli', *line.split()]}; nncli.cli.main.main()", home)
+
+
+def test_the_package_loads_nothing_until_it_is_asked_for_something(home: Path) -> None:
+    assert not HEAVY & loaded_by("import nncli", home)
+
+
+@pytest.mark.parametrize(
+    ("line", "may_load"),
+    [
+        ("--help", set()),
+        ("--version", set()),
+        ("train --help", TYPER),
+        ("validate --help", TYPER),
+        ("evaluate --help", TYPER),
+        ("gradcheck --help", TYPER),
+        ("explain --help", TYPER),
+        ("lr-find --help", TYPER),
+        ("validate --schema", CONFIG),
+        ("validate configs/iris.yaml", CONFIG | {"rich"}),
+        ("validate configs/iris.yaml --json", CONFIG | {"rich"}),
+        ("train configs/iris.yaml training.epochs=2", CONFIG | {"safetensors"}),
+        ("train configs/digits.yaml training.epochs=2", CONFIG | {"safetensors"}),
+        ("train configs/linnerud.yaml training.epochs=2 metrics=auto", CONFIG | {"safetensors"}),
+        ("train configs/penguins.yaml training.epochs=2", CONFIG | {"safetensors", "polars"}),
+        ("train configs/diabetes.yaml training.epochs=2 --json", CONFIG | {"safetensors"}),
+        ("explain configs/iris.yaml --json", CONFIG | {"rich"}),
+    ],
+)
+def test_a_command_loads_no_more_than_it_needs(line: str, may_load: set[str], home: Path) -> None:
+    assert HEAVY & loaded_by_command(line, home) <= may_load
+
+
+def test_a_training_loads_the_gradient_check_and_scikit_learn_when_they_are_needed(home: Path) -> None:
+    plain = loaded_by_command("train configs/iris.yaml training.epochs=1", home)
+    assert not {"nncli.gradcheck.check", "nncli.certify", "nncli.evaluation", "sklearn"} & plain
+    proven = loaded_by_command("train configs/moons.yaml training.epochs=1 --gradcheck", home)
+    assert {"nncli.gradcheck.check", "nncli.certify", "sklearn"} <= proven
+
+
+def test_a_run_on_numbers_is_evaluated_without_scikit_learn(home: Path) -> None:
+    loaded_by_command("train configs/diabetes.yaml training.epochs=1", home)
+    assert HEAVY & loaded_by_command("evaluate latest", home) <= CONFIG | {"safetensors", "rich"}
+
+
+def test_from_python_a_training_loads_as_little(home: Path) -> None:
+    code = "import nncli; nncli.train(nncli.load_config('configs/penguins.yaml', ['training.epochs=2']))"
+    assert HEAVY & loaded_by(code, home) <= CONFIG | {"safetensors", "polars"}
