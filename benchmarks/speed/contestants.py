@@ -86,9 +86,7 @@ ENTRIES = {
     for entry in (
         Entry(PRODUCTS, "products:Products", threads=False),
         Entry(NNCLI, "ours:Nncli", threads=False),
-        Entry(
-            NUMPY_ALONE, "ours:Nncli", threads=False, fixed={"overrides": ("training.kernels=numpy",)}
-        ),
+        Entry(NUMPY_ALONE, "ours:Nncli", threads=False, fixed={"overrides": ("training.kernels=numpy",)}),
         Entry("scikit-learn", "scikit:ScikitLearn", needs=("sklearn",)),
         Entry("PyTorch eager", "pytorch:Eager", needs=("torch",)),
         Entry(

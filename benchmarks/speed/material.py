@@ -52,7 +52,7 @@ class Material:
 
     @property
     def config(self) -> Path:
-        """nncli's config."""
+        """The config that nncli reads."""
         return self.folder / "config.yaml"
 
     @cached_property

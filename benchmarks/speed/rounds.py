@@ -71,9 +71,7 @@ class FailedError(Exception):
     """A process ended badly; the message says how."""
 
 
-def run_case(
-    case: Case, entries: list[Entry], *, rounds: int, seconds: float, folder: Path, say: Say
-) -> CaseFigures:
+def run_case(case: Case, entries: list[Entry], *, rounds: int, seconds: float, folder: Path, say: Say) -> CaseFigures:
     """Check all, find their forms, and let them take turns.
 
     Raises:
@@ -90,6 +88,8 @@ def run_case(
         try:
             figures.timings[entry.name] = _heat(entry, checked, timed, figures.losses, seconds / 2)
         except FailedError as error:
+            if entry.name == NNCLI:
+                raise
             figures.excluded[entry.name] = str(error)
             say(f"{case.name}: {entry.name} is excluded: {error}")
     for number in range(rounds):

@@ -69,9 +69,7 @@ class _Jax(Learner):
         square = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, state.square, gradient)
         rate = rate / (1 - 0.9**steps)
         root = 1 / (1 - 0.999**steps)
-        weights = jax.tree.map(
-            lambda w, m, v: w - rate * m / (jnp.sqrt(root * v) + 1e-8), state.weights, mean, square
-        )
+        weights = jax.tree.map(lambda w, m, v: w - rate * m / (jnp.sqrt(root * v) + 1e-8), state.weights, mean, square)
         return State(weights, mean, square, steps, total)
 
     def _epoch(self, order: Any) -> float:

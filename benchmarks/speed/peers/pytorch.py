@@ -69,7 +69,7 @@ class Compiled(Eager):
         super().__init__(material, threads)
         self._loss = torch.compile(self._loss)  # type: ignore[method-assign]
         if update:
-            # not the fused one, into which the compiler cannot see; the rate as a tensor, or every rate is compiled anew
+            # not the fused one, into which the compiler cannot see; the rate as a tensor, as its manual advises
             rate = torch.tensor(self.case.learning_rate)
             self._optimizer = type(self._optimizer)(self._model.parameters(), lr=rate)
             self._step = torch.compile(self._optimizer.step)
