@@ -52,7 +52,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=float, default=0.8, help="that a process is measured for, at least two epochs"
     )
-    parser.add_argument("--quick", action="store_true", help="one short round: whether all works, not how fast it is")
+    parser.add_argument(
+        "--quick", action="store_true", help="one short round, one form of each: whether all works, not how fast it is"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the raw figures")
     docs = ROOT / "docs" / "performance"
     parser.add_argument(
@@ -95,7 +97,13 @@ def _measured(options: argparse.Namespace) -> report.Figures:
         folder = Path(name)
         for case in (CASES[name] for name in options.cases):
             figures.cases[case.name] = run_case(
-                case, entries, rounds=options.rounds, seconds=options.seconds, folder=folder, say=say
+                case,
+                entries,
+                rounds=options.rounds,
+                seconds=options.seconds,
+                all_forms=not options.quick,
+                folder=folder,
+                say=say,
             )
             keep()
         for job in (JOBS[name] for name in options.commands):

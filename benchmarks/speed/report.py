@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from typing import Any
 
+from benchmarks.speed.cases import CASES
 from benchmarks.speed.commands import Command, JobFigures
 from benchmarks.speed.contestants import ENTRIES, NNCLI, NUMPY_ALONE, PRODUCTS
 from benchmarks.speed.rounds import CaseFigures, Timing
@@ -123,16 +124,18 @@ def screen(figures: Figures) -> str:
     """Everything, to be read in a terminal."""
     lines = [machine_line(figures), ""]
     for name, case in figures.cases.items():
-        gain = f"checked losses from {case.losses[0]:.4f} to {case.losses[1]:.4f}"
+        gain = f"checked: losses from {case.losses[0]:.4f} to {case.losses[1]:.4f}"
+        gain += f", deviation at most {CASES[name].tolerance:g}"
         lines.append(f"{name}: {case.title}, {case.steps} steps an epoch; {gain}")
         bases = [base for base in (NNCLI, NUMPY_ALONE, PRODUCTS) if base in case.timings]
         head = "".join(f"{'÷ ' + base:>22}" for base in bases)
-        lines.append(f"  {'':<20}{'µs a step':>10}{'least':>9}{'most':>9}{head}   form")
+        lines.append(f"  {'':<20}{'µs a step':>10}{'least':>9}{'most':>9}{head}{'deviation':>11}   form")
         for contestant, timing in case.timings.items():
             times = timing.microseconds
             ratios = "".join(f"{ratio(times, case.timings[base].microseconds):>22.2f}" for base in bases)
             row = f"  {contestant:<20}{statistics.median(times):>10.1f}{min(times):>9.1f}{max(times):>9.1f}{ratios}"
-            lines.append(f"{row}   {_form(timing)}")
+            deviation = "" if timing.deviation is None else f"{timing.deviation:.0e}"
+            lines.append(f"{row}{deviation:>11}   {_form(timing)}")
         lines += [f"  {contestant}: EXCLUDED: {why}" for contestant, why in case.excluded.items()]
         lines.append("")
     for name, job in figures.jobs.items():

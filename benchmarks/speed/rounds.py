@@ -16,12 +16,6 @@ from benchmarks.speed.contestants import NNCLI, Entry
 from benchmarks.speed.material import CHECKED_STEPS, Material, loss
 
 ROOT = Path(__file__).parents[2]
-TOLERANCE = 1e-3
-"""How far the loss of a contestant may be from nncli's after the same steps, as a share of what these steps gained.
-
-Float32 keeps the losses of these cases together to 1e-5 of it or better; half the learning rate, a missing bias or
-another order of the rows moves them by 1e-2 and more.
-"""
 LONGEST = 900
 """Seconds after which a process is given up."""
 
@@ -71,7 +65,9 @@ class FailedError(Exception):
     """A process ended badly; the message says how."""
 
 
-def run_case(case: Case, entries: list[Entry], *, rounds: int, seconds: float, folder: Path, say: Say) -> CaseFigures:
+def run_case(
+    case: Case, entries: list[Entry], *, rounds: int, seconds: float, all_forms: bool, folder: Path, say: Say
+) -> CaseFigures:
     """Check all, find their forms, and let them take turns.
 
     Raises:
@@ -86,7 +82,7 @@ def run_case(case: Case, entries: list[Entry], *, rounds: int, seconds: float, f
     for entry in entries:
         say(f"{case.name}: heat, {entry.name}")
         try:
-            figures.timings[entry.name] = _heat(entry, checked, timed, figures.losses, seconds / 2)
+            figures.timings[entry.name] = _heat(entry, checked, timed, figures.losses, seconds / 2, all_forms)
         except FailedError as error:
             if entry.name == NNCLI:
                 raise
@@ -103,17 +99,19 @@ def run_case(case: Case, entries: list[Entry], *, rounds: int, seconds: float, f
     return figures
 
 
-def _heat(entry: Entry, checked: Material, timed: Material, losses: tuple[float, float], seconds: float) -> Timing:
+def _heat(
+    entry: Entry, checked: Material, timed: Material, losses: tuple[float, float], seconds: float, all_forms: bool
+) -> Timing:
     """Every form is checked and timed once; the fastest goes on to the rounds."""
     start, wanted = losses
     tried: dict[str, float] = {}
     threads: dict[str, int | None] = {}
     deviations = []
-    for form in entry.forms(timed.case):
+    for form in entry.forms(timed.case)[: None if all_forms else 1]:
         check = _measure(checked, entry.name, form.label, 0)
         if "loss" in check:
             deviation = abs(check["loss"] - wanted) / abs(start - wanted)
-            if not deviation <= TOLERANCE:
+            if not deviation <= timed.case.tolerance:
                 raise FailedError(
                     f"it trains another network{form.label and f' ({form.label})'}: after the same steps its loss is "
                     f"{check['loss']:.6f}, and nncli's is {wanted:.6f} (at the start {start:.6f})"
