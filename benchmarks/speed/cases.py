@@ -21,7 +21,7 @@ class Case:
         learning_rate: Constant.
         tolerance: How far the loss of a contestant may be from nncli's after the checked steps, as a share of what
             these steps gained. Each is above what rounding does, and the place that scikit-learn and Keras give to
-            Adam's epsilon (measured: to 2e-3 for deep, 5e-4 for wide, 8e-5 for mnist, 3e-5 for the others), and below
+            Adam's epsilon (measured: to 2e-3 for deep, 4e-4 for wide, 4e-5 for mnist, 8e-6 for the others), and below
             what faults do (measured: a learning rate 5 % lower, the epochs' orders exchanged, the second order
             reversed, the first bias left out).
         one_thread: Whether peers are tried on one thread, too; hopeless where the products are large.

@@ -7,12 +7,9 @@ is that of the process from its start to its end, the memory its largest residen
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +18,9 @@ import numpy as np
 import yaml
 
 from benchmarks.speed.contestants import ENTRIES, NNCLI, Entry
-from benchmarks.speed.rounds import FailedError, Say, environment
+from benchmarks.speed.rounds import FailedError, Say, fresh
 
-SCRIPTS = Path(__file__).parent / "jobs"
+SCRIPTS, STOPWATCH = Path(__file__).parent / "jobs", Path(__file__).parent / "stopwatch.py"
 CLOSE = 0.06
 """How far a script's test accuracy may be from nncli's: they split and start differently (two of iris' 30 rows)."""
 CSV_ROWS, CSV_COLUMNS = 100_000, 20
@@ -115,24 +112,19 @@ def run_job(job: Job, entries: list[Entry], *, rounds: int, folder: Path, say: S
 
 def _timed(name: str, job: Job, folder: Path) -> tuple[float, float, float]:
     """Seconds, megabytes, test accuracy of one run in a fresh process."""
-    with tempfile.TemporaryDirectory(dir=folder) as run, tempfile.TemporaryFile("w+", encoding="utf-8") as output:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            _arguments(name, job, Path(run)), cwd=folder, env=environment(), stdout=output, stderr=output
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen knows that it has ended
-        output.seek(0)
-        said = output.read()
-        if process.returncode:
-            raise FailedError((said.strip().splitlines() or [f"exit code {process.returncode}"])[-1])
+    with tempfile.TemporaryDirectory(dir=folder) as run:
+        output = Path(run) / "output.txt"
+        watched = [sys.executable, str(STOPWATCH), str(output), *_arguments(name, job, Path(run))]
+        figures = json.loads(fresh(watched, folder))
+        said = output.read_text(encoding="utf-8", errors="replace")
+        if figures["exit"]:
+            raise FailedError((said.strip().splitlines() or [f"exit code {figures['exit']}"])[-1])
         if name == NNCLI:
-            accuracy = json.loads((Path(run) / "run" / "summary.json").read_text())["metrics"]["test_accuracy"]
+            summary = json.loads((Path(run) / "run" / "summary.json").read_text(encoding="utf-8"))
+            accuracy = summary["metrics"]["test_accuracy"]
         else:
             accuracy = float(re.findall(r"test accuracy ([\d.]+)", said)[-1])
-    unit = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts bytes, Linux kilobytes
-    return seconds, usage.ru_maxrss / unit, accuracy
+    return figures["seconds"], figures["megabytes"], accuracy
 
 
 def _arguments(name: str, job: Job, run: Path) -> list[str]:

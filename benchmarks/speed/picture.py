@@ -6,6 +6,7 @@ import statistics
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from benchmarks.speed.contestants import ENTRIES, NNCLI, PRODUCTS
 from benchmarks.speed.report import Figures, ratio
@@ -58,7 +59,9 @@ def _points(rows: dict[str, dict[str, float]], title: str, path: Path) -> Path:
             )
     axes.axvline(1, color=COLOURS[NNCLI], linewidth=1, alpha=0.6, zorder=1)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}×")
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_yticks(range(len(labels)), labels, fontsize=10)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.set_xlabel("time as a multiple of nncli's (its own beside the name): further left is faster")

@@ -129,15 +129,17 @@ def _measure(material: Material, contestant: str, form: str, seconds: float) -> 
     return json.loads(fresh([sys.executable, "-m", "benchmarks.speed.measure", *arguments]).splitlines()[-1])  # type: ignore[no-any-return]
 
 
-def fresh(command: list[str]) -> str:
-    """What a new process prints.
+def fresh(command: list[str], folder: Path = ROOT) -> str:
+    """What a new process in ``folder`` prints; it finds this checkout first.
 
     Raises:
         FailedError: It fails, or takes too long.
     """
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    environment = os.environ | {"PYTHONPATH": path}
     try:
         done = subprocess.run(
-            command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=LONGEST, check=False
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=LONGEST, check=False
         )
     except subprocess.TimeoutExpired:
         raise FailedError(f"not done after {LONGEST} seconds") from None
@@ -145,8 +147,3 @@ def fresh(command: list[str]) -> str:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise FailedError(last)
     return done.stdout
-
-
-def environment() -> dict[str, str]:
-    """That of this process, with this checkout first on the path."""
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
