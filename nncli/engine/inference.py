@@ -2,49 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
+from threading import Lock
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nncli.engine.buffers import Array, Buffers, StandIns, Step, buffers_like
+from nncli.engine.buffers import Array, Buffers, StandIns, buffers_like
 from nncli.engine.network import Network
 from nncli.engine.parameters import Weights
 
-SIGNALS = 512 * 1024
-"""Bytes of the signals of a batch: with the weights of a middle network they stay in the L2 cache of a core."""
-LEAST, MOST = 256, 8192
-"""Rows in a batch. With fewer, packing the weights for each product and calling NumPy cost more than a larger batch
-does in a slower cache; with more, nothing is gained."""
+SIGNALS = 1024 * 1024
+"""Bytes of the signals of a batch, of which one layer reads and writes a part: that stays in the L2 cache of a core."""
+LEAST, MOST = 512, 8192
+"""About the rows of a batch. With fewer, the calls and the packing of the weights for each product cost more than a
+slower cache does; with more, nothing is gained."""
 WORTH_A_THREAD = 10_000_000
-"""Parameters times rows that occupy a core for 0.3 to 1.5 ms; to start a thread and to wait for it takes 0.1 ms."""
+"""Parameters times rows that occupy a core for 0.3 to 1.5 ms; starting a thread and waiting for it takes 0.1 ms."""
 
 
 def batch_rows(network: Network, dtype: DTypeLike) -> int:
-    """Rows that go through ``network`` at a time: a power of 2, so that its signals take at most ``SIGNALS`` bytes.
+    """Rows that go through ``network`` at a time: an odd multiple of 16, by which their signals take about ``SIGNALS``.
 
     It follows from the network and the precision alone. The last bits of a matrix product depend on the number of its
-    rows: a size that followed the machine's caches or its clock would make predictions differ from machine to machine,
-    and from run to run.
+    rows: with a size that followed the machine's caches, or a clock, the same network would predict other bits
+    elsewhere, or the next time.
+
+    It is odd since the units of a signal lie so many numbers apart: at a power of 2 they all compete for the same few
+    lines of the L1 cache, and the products of a network of 64 units take 1.3 times as long (1,024 rows against 1,040).
     """
-    widths = network.inputs + sum(stage.outputs for i, stage in enumerate(network.stages) if not _in_place(network, i))
-    rows = SIGNALS // (max(1, widths) * np.dtype(dtype).itemsize)
-    return min(MOST, max(LEAST, 1 << max(0, rows.bit_length() - 1)))
-
-
-def _in_place(network: Network, i: int) -> bool:
-    return network.overwrites_input(i)
+    written = [stage.outputs for i, stage in enumerate(network.stages) if not network.overwrites_input(i)]
+    fitting = SIGNALS // ((network.inputs + sum(written)) * np.dtype(dtype).itemsize)
+    return max(LEAST, min(MOST, fitting)) // 32 * 32 + 16
 
 
 class Inference:
     """A network bound for a fixed number of rows, to be run again and again (the validation rows of every epoch).
 
-    It reads the rows where they lie, and has no room for gradients. With several threads each has a binding of its own,
-    takes the next batch that is left, and writes to that batch's place: so predictions and loss are the same bits for
-    any number of threads. Whoever runs it on several holds BLAS to one thread.
+    Rows are read where they lie, and there is no room for gradients: beside the predictions, what it takes does not
+    grow with the rows. On several threads, each has a binding of its own and takes the next batch that is left. A batch
+    has its rows and its place whoever takes it, so that the bits are the same for any number of threads, if BLAS keeps
+    to one: whoever runs several sees to that.
 
     Args:
         network: The network.
@@ -53,7 +53,7 @@ class Inference:
         buffers: Where the arrays come from, new ones when not given.
         weighted: Whether the rows have weights in the loss.
         evaluating: Whether the network is run as it predicts, and not as it trains (though without its noise).
-        threads: As many at most, and no more than there is work for.
+        threads: On how many at most; never on more than there is work for.
 
     Attributes:
         predictions: (rows, k), after ``run``.
@@ -74,14 +74,104 @@ class Inference:
         buffers = buffers_like(weights.theta) if buffers is None else buffers
         size = batch_rows(network, weights.theta.dtype)
         whole, rest = divmod(rows, size)
+        self._size, self._whole = size, whole
         self.predictions = buffers.rows((rows, network.outputs))
         self.threads = max(1, min(threads, whole, rows * network.layout.size // WORTH_A_THREAD))
-        self._losses = np.zeros(whole + (rest > 0))
 
         def bind(n: int, name: str) -> _Batch:
-            return _Batch(network, weights, n, weighted, evaluating, buffers.part(name))
+            return _Batch(network, weights, n, buffers.part(name), weighted=weighted, evaluating=evaluating)
 
-        self._whole = [slice(i * size, (i + 1) * size) for i in range(whole)]
-        self._rest = slice(whole * size, rows) if rest else None
         self._batches = [bind(size, f"{size} rows, thread {i}") for i in range(self.threads if whole else 0)]
         self._last = bind(rest, f"{rest} rows") if rest else None
+
+    def run(self, inputs: Array, targets: Array | None = None, weights: Array | None = None) -> float | None:
+        """Fill ``predictions`` from ``inputs`` (rows, d + 1); return their mean loss, if there are targets.
+
+        Args:
+            inputs: (rows, d + 1), ones in the last column, of the precision of the network's weights.
+            targets: (rows,) codes or (rows, k) values.
+            weights: (rows,), if it is weighted; 1 each if not given.
+        """
+        rows, size, P = len(self.predictions), self._size, self.predictions
+        losses = [0.0] * (self._whole + 1)
+        left, lock = iter(range(self._whole)), Lock()
+
+        def work(batch: _Batch) -> None:
+            while True:
+                with lock:
+                    i = next(left, None)
+                if i is None:
+                    return
+                losses[i] = batch.run(slice(i * size, (i + 1) * size), inputs, P, targets, weights)
+
+        if self.threads == 1:
+            for batch in self._batches:
+                work(batch)
+        else:
+            with ThreadPoolExecutor(self.threads - 1) as pool:
+                # a context holds the caller's np.errstate, which a new thread would not know of
+                others = [pool.submit(copy_context().run, work, batch) for batch in self._batches[1:]]
+                try:
+                    work(self._batches[0])
+                finally:
+                    with lock:
+                        for _ in left:  # an exception, such as Ctrl-C: the others need not go on
+                            pass
+                for other in others:
+                    other.result()
+        if self._last is not None:
+            losses[-1] = self._last.run(slice(self._whole * size, rows), inputs, P, targets, weights)
+        return None if targets is None else sum(losses) / rows
+
+
+class _Batch:
+    """A network bound for ``n`` rows, wherever they lie."""
+
+    def __init__(
+        self, network: Network, weights: Weights, n: int, buffers: Buffers, *, weighted: bool, evaluating: bool
+    ) -> None:
+        theta = weights.theta
+        nowhere = StandIns(theta.dtype)
+        bound = network.bind(
+            theta,
+            None,
+            n,
+            statistics=weights.statistics,
+            evaluating=evaluating,
+            inputs=nowhere.rows((n, network.inputs + 1)),
+            weighted=weighted,
+            buffers=buffers,
+        )
+        self._bound, self._first = bound, bound.stages[0]
+        self._steps = [stage.forward for stage in bound.stages]
+        self._read: tuple[Array, slice] | None = None
+        self._predictions, self._link = bound.outputs, None
+        if network.link is not None:
+            Z = bound.outputs
+            self._predictions = Z if network.link.in_place else buffers.keep(Z.shape)
+            self._link, _ = network.link.bind(Z, self._predictions, nowhere.keep(Z.shape), buffers)
+
+    def run(self, where: slice, inputs: Array, P: Array, targets: Array | None, weights: Array | None) -> float:
+        """Write the predictions of the rows ``where`` to ``P``; return the sum of their losses, 0 without targets."""
+        bound, total = self._bound, 0.0
+        if self._read is None or self._read[0] is not inputs or self._read[1] != where:
+            self._read_from(inputs, where)
+        for step in self._steps:
+            step()
+        if targets is not None:
+            np.copyto(bound.targets, targets[where])
+            if bound.row_weights is not None:
+                np.copyto(bound.row_weights, 1 if weights is None else weights[where])
+            total = float(bound.loss()) * bound.n
+        if self._link is not None:
+            self._link()  # it may write over what the loss has read
+        np.copyto(P[where], self._predictions)
+        return total
+
+    def _read_from(self, inputs: Array, where: slice) -> None:
+        """Bind the first layer to rows of ``inputs``: in 5 µs, where a copy of them costs a pass over memory."""
+        wires = self._first.wires
+        wires = replace(wires, X=inputs[where, : wires.X.shape[-1]])
+        # a first layer that keeps arrays of its own gets others here, not more and more of them
+        self._steps[0], _ = self._first.stage.layer.bind(wires, Buffers(wires.Y.dtype))
+        self._read = inputs, where

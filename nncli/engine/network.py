@@ -187,8 +187,8 @@ class Network:
 
         Args:
             theta: The parameters (size,).
-            gradient: Where the gradient goes, of the shape of ``theta``. None to go forward alone: then there is no room
-                for the gradient of anything, and backward is refused (a TypeError names a stand-in).
+            gradient: Where the gradient goes, of the shape of ``theta``. None to go forward alone: then there is no
+                room for the gradient of anything, and backward is refused (a TypeError names a stand-in).
             n: Rows in a batch.
             statistics: The running statistics (size,); those before the first batch when not given.
             evaluating: Whether to bind the network as it predicts (nothing random, norms by their running statistics),
