@@ -3,8 +3,8 @@
     python benchmarks/prediction.py [--sizes 20-64-64-1 ...] [--rows 1000000] [--rounds 7] [--json FILE]
 
 Both get their rows in memory and give an array of predictions, with as many threads as there are cores. ONNX Runtime
-has one call with all rows, and calls with fewer at a time; in each round its fastest counts. The predictions must agree.
-It needs the packages onnx and onnxruntime.
+has one call with all rows, and calls with fewer at a time; in each round its fastest counts. The predictions must
+agree. It needs the packages onnx and onnxruntime.
 """
 
 from __future__ import annotations

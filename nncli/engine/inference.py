@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
 from threading import Lock
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -13,6 +14,9 @@ from numpy.typing import DTypeLike
 from nncli.engine.buffers import Array, Buffers, StandIns, buffers_like
 from nncli.engine.network import Network
 from nncli.engine.parameters import Weights
+
+_Data: TypeAlias = tuple[Array, Array, Array | None, Array | None]
+"""What a run reads and writes: inputs, predictions, targets, weights. It is made for every run, however short."""
 
 SIGNALS = 1024 * 1024
 """Bytes of the signals of a batch, of which one layer reads and writes a part: that stays in the L2 cache of a core."""
@@ -74,7 +78,7 @@ class Inference:
         buffers = buffers_like(weights.theta) if buffers is None else buffers
         size = batch_rows(network, weights.theta.dtype)
         whole, rest = divmod(rows, size)
-        self._size, self._whole = size, whole
+        self._size, self._whole, self._rest = size, whole, slice(whole * size, rows)
         self.predictions = buffers.rows((rows, network.outputs))
         self.threads = max(1, min(threads, whole, rows * network.layout.size // WORTH_A_THREAD))
 
@@ -92,8 +96,15 @@ class Inference:
             targets: (rows,) codes or (rows, k) values.
             weights: (rows,), if it is weighted; 1 each if not given.
         """
-        rows, size, P = len(self.predictions), self._size, self.predictions
-        losses = [0.0] * (self._whole + 1)
+        rows, data = len(self.predictions), (inputs, self.predictions, targets, weights)
+        total = sum(self._run_whole(data)) if self._whole else 0.0
+        if self._last is not None:
+            total += self._last.run(self._rest, data)
+        return None if targets is None else total / rows
+
+    def _run_whole(self, data: _Data) -> list[float]:
+        """Run all batches but a shorter last one; return their losses."""
+        losses = [0.0] * self._whole
         left, lock = iter(range(self._whole)), Lock()
 
         def work(batch: _Batch) -> None:
@@ -102,26 +113,24 @@ class Inference:
                     i = next(left, None)
                 if i is None:
                     return
-                losses[i] = batch.run(slice(i * size, (i + 1) * size), inputs, P, targets, weights)
+                losses[i] = batch.run(slice(i * self._size, (i + 1) * self._size), data)
 
-        if self.threads == 1:
-            for batch in self._batches:
-                work(batch)
-        else:
-            with ThreadPoolExecutor(self.threads - 1) as pool:
-                # a context holds the caller's np.errstate, which a new thread would not know of
-                others = [pool.submit(copy_context().run, work, batch) for batch in self._batches[1:]]
-                try:
-                    work(self._batches[0])
-                finally:
-                    with lock:
-                        for _ in left:  # an exception, such as Ctrl-C: the others need not go on
-                            pass
-                for other in others:
-                    other.result()
-        if self._last is not None:
-            losses[-1] = self._last.run(slice(self._whole * size, rows), inputs, P, targets, weights)
-        return None if targets is None else sum(losses) / rows
+        first, *others = self._batches
+        if not others:
+            work(first)
+            return losses
+        with ThreadPoolExecutor(len(others)) as pool:
+            # a context holds the caller's np.errstate, which a new thread would not know of
+            working = [pool.submit(copy_context().run, work, batch) for batch in others]
+            try:
+                work(first)
+            finally:
+                with lock:
+                    for _ in left:  # after an exception, such as Ctrl-C, the others need not go on
+                        pass
+            for other in working:
+                other.result()
+        return losses
 
 
 class _Batch:
@@ -151,9 +160,10 @@ class _Batch:
             self._predictions = Z if network.link.in_place else buffers.keep(Z.shape)
             self._link, _ = network.link.bind(Z, self._predictions, nowhere.keep(Z.shape), buffers)
 
-    def run(self, where: slice, inputs: Array, P: Array, targets: Array | None, weights: Array | None) -> float:
-        """Write the predictions of the rows ``where`` to ``P``; return the sum of their losses, 0 without targets."""
+    def run(self, where: slice, data: _Data) -> float:
+        """Write the predictions of the rows ``where``; return the sum of their losses, 0 without targets."""
         bound, total = self._bound, 0.0
+        inputs, P, targets, weights = data
         if self._read is None or self._read[0] is not inputs or self._read[1] != where:
             self._read_from(inputs, where)
         for step in self._steps:
