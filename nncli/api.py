@@ -74,9 +74,9 @@ def train(
     refuse_too_large(experiment)
     run = Run.create(config.name_or_stem, None if directory is None else Path(directory))
     quiet = np.errstate(all="ignore")  # as Trainer asks for
-    with threadpool_limits(experiment.threads, user_api="blas"), quiet, stop_on_signal() as signal:
+    with threadpool_limits(experiment.blas_threads, user_api="blas"), quiet, stop_on_signal() as signal:
         resolved = config.resolved()
-        resolved["training"]["threads"] = experiment.threads
+        resolved["training"] |= {"threads": experiment.threads, "shards": experiment.shards}
         run.write_config(resolved)
         run.write_json(
             "environment.json", environment(sys.argv, experiment.kernels) | {"data": experiment.dataset.fingerprint}

@@ -23,7 +23,7 @@ from nncli.engine import kernels as loops
 from nncli.engine.activations import Activation
 from nncli.engine.buffers import Array, Kernels
 from nncli.engine.constraints import MaxNorm
-from nncli.engine.cost import COMPILING, saved_by_loops, threads_worth
+from nncli.engine.cost import COMPILING, saved_by_loops, shards_worth, threads_worth
 from nncli.engine.initializers import Initializer
 from nncli.engine.layers import Activate, Dense, Layer, Normalize
 from nncli.engine.losses import Loss
@@ -99,10 +99,23 @@ class Experiment:
 
     @property
     def threads(self) -> int:
-        """BLAS threads: as asked for, or as many as there are cores and the largest matrix product can use."""
+        """As asked for, or as many as there are cores and the shards, or the largest matrix product, can use."""
         if self.config.training.threads != "auto":
             return self.config.training.threads
-        return min(os.cpu_count() or 1, threads_worth(self.network, self.batch_size))
+        useful = self.shards if self.shards > 1 else threads_worth(self.network, self.batch_size)
+        return min(os.cpu_count() or 1, useful)
+
+    @property
+    def blas_threads(self) -> int:
+        """Those of a matrix product: one, where the shards of a batch have the threads."""
+        return 1 if self.shards > 1 else self.threads
+
+    @property
+    def shards(self) -> int:
+        """In how many pieces a batch goes through the network: as asked for, or as its work is worth."""
+        if self.config.training.shards != "auto":
+            return self.config.training.shards
+        return 1 if isinstance(self.optimizer, Minimizer) else shards_worth(self.network, self.batch_size)
 
     @property
     def kernels(self) -> Kernels:
@@ -160,7 +173,25 @@ def build(config: Config) -> Experiment:
     _refuse_noise_under_a_minimizer(experiment)
     _refuse_lonely_rows(experiment)
     _refuse_missing_compiler(config)
+    _refuse_shards(experiment)
     return experiment
+
+
+def _refuse_shards(experiment: Experiment) -> None:
+    """More pieces than there are rows, or a training that does not go in pieces."""
+    shards, size, config = experiment.shards, experiment.batch_size, experiment.config
+    if shards == 1:
+        return
+    if isinstance(experiment.optimizer, Minimizer):
+        message = f"{experiment.optimizer.name} takes all rows in one piece"
+    elif experiment.network.least_rows > 1:
+        block = next(s.block for s in experiment.network.stages if s.layer.least_rows > 1)
+        message = f"model.{block}.norm takes a batch in one piece: its rows are normalized together"
+    elif shards > size:
+        message = f"a batch of {_count(size, 'row')} has no {shards} shards"
+    else:
+        return
+    raise ConfigError([config.problem("training.shards", message, "leave it at auto")])
 
 
 def _refuse_missing_compiler(config: Config) -> None:

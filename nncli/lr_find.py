@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, astuple, dataclass, replace
 from itertools import count
 from typing import Any, Literal, TypeAlias
@@ -17,14 +18,15 @@ import numpy as np
 from nncli.builder import Experiment, build
 from nncli.config.schema import Config
 from nncli.engine.buffers import Buffers
-from nncli.engine.network import Bound
 from nncli.engine.optimizers import Optimizer
 from nncli.engine.randomness import Purpose, stream
 from nncli.engine.schedules import Schedule, Span
 from nncli.errors import ConfigError, DivergedError, NncliError
 from nncli.training.batches import Batches
+from nncli.training.crew import Crew
 from nncli.training.descent import Descent
 from nncli.training.memory import refuse_too_large
+from nncli.training.shards import Shards
 
 LOW, HIGH, STEPS = 1e-7, 10.0, 200
 LEAST, MOST = 1e-30, 1e30
@@ -168,7 +170,7 @@ def find_learning_rate(
     if not isinstance(optimizer, Optimizer):
         raise ConfigError([config.problem("optimizer", f"{optimizer.name} has no learning rate to find")])
     refuse_too_large(experiment)
-    with threadpool_limits(experiment.threads, user_api="blas"), np.errstate(all="ignore"):
+    with threadpool_limits(experiment.blas_threads, user_api="blas"), np.errstate(all="ignore"):
         points, ended = _sweep(experiment, low, high, steps, observe)
     if len(points) < 2:
         remedy = "a smaller --from helps"
@@ -198,13 +200,21 @@ def _sweep(
     network, buffers = experiment.network, Buffers(experiment.precision, experiment.kernels)
     weights = network.initial_weights(stream(experiment.config.seed, Purpose.WEIGHTS), experiment.precision)
     gradient = buffers.keep(weights.theta.shape)
-    batches = Batches(experiment, weights, gradient, buffers)
-    descent = Descent(experiment, weights, gradient, weights.copy(), buffers)
+    crew = Crew(min(experiment.threads, experiment.shards))
+    batches = Batches(experiment, weights, gradient, buffers, crew)
+    descent = Descent(experiment, weights, gradient, weights.copy(), buffers, crew)
+    with closing(crew):
+        return _climb(batches, descent, steps, observe)
+
+
+def _climb(
+    batches: Batches, descent: Descent, steps: int, observe: Callable[[float], None]
+) -> tuple[tuple[Point, ...], Ended]:
     points: list[Point] = []
     average, weight, best, judged = 0.0, 0.0, math.inf, 0
     for batch, last in _endless(batches):
         batch.forward()
-        loss = float(batch.loss())
+        loss = batch.loss()
         if descent.steps > judged:  # a step is judged by the batch behind it: its own has not felt it yet
             judged = descent.steps
             if not math.isfinite(loss):
@@ -223,7 +233,7 @@ def _sweep(
     return tuple(points), "done"
 
 
-def _endless(batches: Batches) -> Iterator[tuple[Bound, bool]]:
+def _endless(batches: Batches) -> Iterator[tuple[Shards, bool]]:
     """Batch after batch, and whether it is the last of its epoch."""
     for epoch in count(1):
         for number, batch in enumerate(batches.of(epoch), start=1):

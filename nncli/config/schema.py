@@ -190,7 +190,11 @@ class Training(Strict):
         False, description="for debugging: one epoch of so many batches (true: one), to see whether all works"
     )
     threads: Annotated[int, Ge(1), Le(1024)] | Literal["auto"] = Field(
-        "auto", description="BLAS threads; auto: one, unless the matrices are large"
+        "auto", description="of the machine's cores; auto: one, unless the work of a step is worth more"
+    )
+    shards: Annotated[int, Ge(1), Le(1024)] | Literal["auto"] = Field(
+        "auto",
+        description="pieces of a batch, on threads, their gradients added in a fixed order; auto: as the work is worth",
     )
     kernels: Literal["auto", "numpy", "numba"] = Field(
         "auto", description="whether loops are compiled, to the same bits; auto: where numba is there and it saves time"

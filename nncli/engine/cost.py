@@ -7,9 +7,18 @@ from dataclasses import dataclass
 
 from nncli.engine.network import Network
 
-THREAD = 500_000
-"""Multiply-adds of a matrix product that are worth a thread of BLAS. Below, waking a second one takes longer than it
-saves; with 1,000,000 a product takes three quarters of its time on two, with 6,000,000 a little more than half."""
+THREAD = 8_000_000
+"""Multiply-adds of a matrix product that are worth a thread of BLAS. Fewer would be, too (with 1,000,000 a product
+takes three quarters of its time on two threads), if the machine had nothing else to do: threads of BLAS wait for each
+other awake, and beside another busy program a product may last as long as a turn of the scheduler, milliseconds."""
+SHARD = 5_000_000
+"""Multiply-adds of a step that are worth a shard: a tenth of a millisecond, several times what it takes to meet."""
+SHARD_ROWS, MANY_ROWS = 32, 256
+"""Rows that a shard has at the least, and where there are more than two of them: each brings a gradient to be added."""
+MOST_SHARDS = 8
+SHARD_PARAMETERS = 1_000_000
+"""Above so many, several gradients no longer stay in the caches, and adding them takes what shards save; the matrix
+products are then large enough for threads of BLAS."""
 CALLS = 15e-6
 """Seconds a step that loops save, however small the network is: fewer calls."""
 PASSES = 1.4e-9
@@ -64,6 +73,21 @@ def products(network: Network, n: int) -> Iterator[Product]:
 def threads_worth(network: Network, n: int) -> int:
     """How many threads BLAS can use in the largest product of a step of ``n`` rows, were there cores enough."""
     return max(1, max((product.multiply_adds // THREAD for product in products(network, n)), default=1))
+
+
+def shards_worth(network: Network, n: int) -> int:
+    """In how many shards a batch of ``n`` rows goes, a power of 2; one, if its rows heed each other.
+
+    It follows from shapes alone, so that the bits are the same on any number of cores.
+    """
+    if network.least_rows > 1 or network.layout.size > SHARD_PARAMETERS:
+        return 1
+    work = sum(product.step for product in products(network, n))
+    fitting = [1]
+    for shards in (2, 4, MOST_SHARDS):
+        if work >= shards * SHARD and n >= shards * (SHARD_ROWS if shards == 2 else MANY_ROWS):
+            fitting.append(shards)
+    return fitting[-1]
 
 
 def saved_by_loops(network: Network, steps: int) -> float:

@@ -182,6 +182,7 @@ class Network:
         keep_signals: bool = False,
         buffers: Buffers | None = None,
         weighted: bool = False,
+        of: int | None = None,
     ) -> Bound:
         """Allocate everything that a batch of ``n`` rows needs, and return the functions that run it.
 
@@ -201,6 +202,7 @@ class Network:
                 writes over its input.
             buffers: Where the arrays come from, new ones when not given; ``StandIns`` tell what they would take.
             weighted: Whether each row has a weight in the loss; see ``row_weights``.
+            of: How many rows the batch has, if these ``n`` are a shard of it: then the loss is their share of its mean.
 
         Raises:
             ValueError: A batch of so few rows cannot be trained on.
@@ -213,7 +215,9 @@ class Network:
         if buffers is None:
             buffers = buffers_like(theta if inputs is None else inputs)
         weights = Weights(theta, statistics)
-        return Bound(self, weights, gradient, n, inputs, overwrites, input_gradient, evaluating, buffers, weighted)
+        return Bound(
+            self, weights, gradient, n, inputs, overwrites, input_gradient, evaluating, buffers, weighted, of or n
+        )
 
 
 class Bound:
@@ -249,6 +253,7 @@ class Bound:
         evaluating: bool,
         buffers: Buffers,
         weighted: bool,
+        of: int,
     ) -> None:
         theta, statistics = weights.theta, weights.statistics
         lead = () if inputs is None else inputs.shape[:-2]
@@ -256,6 +261,7 @@ class Bound:
         if gradient is None:
             gradient = gradients.keep(theta.shape, theta.dtype)
         self.network, self.weights, self.gradient, self.n = network, weights, gradient, n
+        self._of = of
         self.theta, self.statistics = theta, statistics
         buffers.owner = INPUT
         self.inputs = buffers.rows((n, network.inputs + 1)) if inputs is None else inputs
@@ -322,7 +328,7 @@ class Bound:
         )
         self.output_gradient = room(self.outputs.shape) if slope is None else slope
         self._loss, self._slope_of_loss = network.loss.bind(
-            self.outputs, self.targets, self.losses, self.output_gradient, 1 / n, buffers
+            self.outputs, self.targets, self.losses, self.output_gradient, 1 / of, buffers
         )
         self.row_weights = buffers.rows((n,), theta.real.dtype) if weighted else None
         if self.row_weights is not None:
@@ -355,7 +361,7 @@ class Bound:
     def loss(self) -> Array:
         """The mean of the batch's ``losses``, after ``forward``: a scalar for each copy (...), without penalties."""
         self._loss()
-        return np.add.reduce(self.losses, axis=-1) / self.n  # type: ignore[no-any-return]
+        return np.add.reduce(self.losses, axis=-1) / self._of  # type: ignore[no-any-return]
 
     def penalty(self) -> Array:
         """The sum of all penalties on the parameters, a scalar."""

@@ -10,6 +10,8 @@ from nncli.engine.buffers import Array, Buffers
 from nncli.engine.network import Bound
 from nncli.engine.parameters import Weights
 from nncli.engine.randomness import Purpose, stream
+from nncli.training.crew import Crew
+from nncli.training.shards import Shards
 
 
 class Batches:
@@ -20,47 +22,49 @@ class Batches:
         weights: Read by every batch; the running statistics move with it.
         gradient: Where the gradient of each batch goes (size,).
         buffers: Where the arrays come from.
+        crew: The threads for the shards of a batch.
 
     Attributes:
         count: Batches in an epoch.
         full: The binding for full batches.
     """
 
-    def __init__(self, experiment: Experiment, weights: Weights, gradient: Array, buffers: Buffers) -> None:
+    def __init__(self, experiment: Experiment, weights: Weights, gradient: Array, buffers: Buffers, crew: Crew) -> None:
         self._rows, self._seed = experiment.train, experiment.config.seed
         self._noisy = experiment.network.noisy
         n, size = len(self._rows.inputs), experiment.batch_size
         self.count = math.ceil(n / size)
         self._size, self._whole = size, n // size * size
 
-        def bind(rows: int, name: str) -> Bound:
-            return experiment.network.bind(
-                weights.theta,
-                gradient,
-                rows,
-                statistics=weights.statistics,
-                weighted=self._rows.weights is not None,
-                buffers=buffers.part(name),
-            )
+        def bind(rows: int, name: str) -> Shards:
+            def shard(part: int, g: Array, arrays: Buffers) -> Bound:
+                return experiment.network.bind(
+                    weights.theta,
+                    g,
+                    part,
+                    statistics=weights.statistics,
+                    weighted=self._rows.weights is not None,
+                    buffers=arrays,
+                    of=rows,
+                )
+
+            return Shards(shard, rows, min(rows, experiment.shards), gradient, buffers.part(name), crew)
 
         self.full = bind(size, "batch")
         self._rest = bind(n % size, "last batch") if n % size else None
 
-    def of(self, epoch: int) -> Iterator[Bound]:
-        """The batches of ``epoch``: each is filled with its rows, and its random arrays are drawn."""
+    def of(self, epoch: int) -> Iterator[Shards]:
+        """The batches of ``epoch``: each is told its rows, and its random arrays are drawn."""
         rows = self._rows
         order = stream(self._seed, Purpose.ORDER, epoch).permutation(len(rows.inputs))
         noise = stream(self._seed, Purpose.NOISE, epoch) if self._noisy else None
         for chosen, batch in self._pieces(order):
-            rows.inputs.take(chosen, 0, batch.inputs, "clip")
-            rows.targets.take(chosen, 0, batch.targets, "clip")
-            if rows.weights is not None:
-                rows.weights.take(chosen, 0, batch.row_weights, "clip")
+            batch.take(rows, chosen)
             if noise is not None:
                 batch.draw(noise)
             yield batch
 
-    def _pieces(self, order: Array) -> Iterator[tuple[Array, Bound]]:
+    def _pieces(self, order: Array) -> Iterator[tuple[Array, Shards]]:
         for start in range(0, self._whole, self._size):
             yield order[start : start + self._size], self.full
         if self._rest is not None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 
 from nncli.builder import Experiment
 from nncli.config.schema import higher_is_better
 from nncli.engine.buffers import Array, Buffers
-from nncli.engine.network import Bound
 from nncli.engine.optimizers import Optimizer
+from nncli.engine.optimizers.base import Update
 from nncli.engine.parameters import Weights
 from nncli.engine.updates import Average, Clip, GradientMean
+from nncli.training.crew import Crew
+from nncli.training.shards import Shards, cuts
 
 
 class Descent:
@@ -23,6 +26,7 @@ class Descent:
         gradient: Where the gradient is found (size,).
         mean: The average of both, which follows them if the config asks for one.
         buffers: Where the arrays come from.
+        crew: The threads for the update of a long vector.
 
     Attributes:
         steps: Updates so far.
@@ -32,7 +36,13 @@ class Descent:
     """
 
     def __init__(
-        self, experiment: Experiment, weights: Weights, gradient: Array, mean: Weights, buffers: Buffers
+        self,
+        experiment: Experiment,
+        weights: Weights,
+        gradient: Array,
+        mean: Weights,
+        buffers: Buffers,
+        crew: Crew,
     ) -> None:
         theta = weights.theta
         optimizer, schedule, config = experiment.optimizer, experiment.schedule, experiment.config.training
@@ -44,7 +54,7 @@ class Descent:
         self._rate = schedule.bind(optimizer.learning_rate, experiment.steps_per_epoch, config.epochs, self.memory)
         self.state = optimizer.start(theta, buffers)
         self._constrain = experiment.network.bind_constraints(theta, buffers)
-        self._update = optimizer.bind(theta, gradient, self.state, buffers)
+        self._update = _in_pieces(optimizer, theta, gradient, self.state, buffers, crew)
         self._group = config.accumulate
         self._sum = GradientMean(gradient, buffers) if config.accumulate > 1 else None
         clip = Clip(config.clip_value, config.clip_norm)
@@ -53,7 +63,7 @@ class Descent:
         decay = config.average.decay if config.average else None
         self._averages = [Average(decay).bind(*pair, buffers) for pair in pairs if decay is not None and pair[0].size]
 
-    def take(self, batch: Bound, *, last: bool) -> None:
+    def take(self, batch: Shards, *, last: bool) -> None:
         """Go back through ``batch``, and move the parameters, unless more batches are to be gathered first.
 
         The running statistics take in every batch.
@@ -92,3 +102,23 @@ class Descent:
         watched = self._schedule.watches
         if watched is not None and self.steps > self._warmup:
             self._schedule.remember(self.memory, figures[watched], higher_is_better(watched))
+
+
+def _in_pieces(
+    optimizer: Optimizer, theta: Array, g: Array, state: Mapping[str, Array], buffers: Buffers, crew: Crew
+) -> Update:
+    """The update, a stretch of the vectors for each thread where they are long: no entry heeds another."""
+    places = cuts(theta.size, crew.threads)
+    if len(places) == 1:
+        return optimizer.bind(theta, g, state, buffers)
+
+    def piece(i: int, cut: slice) -> Update:
+        part = {name: vector[cut] for name, vector in state.items()}
+        return optimizer.bind(theta[cut], g[cut], part, buffers.part(f"stretch {i}"))
+
+    updates = [piece(i, cut) for i, cut in enumerate(places)]
+
+    def update(t: int, rate: float) -> None:
+        crew.run([partial(move, t, rate) for move in updates])
+
+    return update

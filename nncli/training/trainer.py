@@ -16,6 +16,7 @@ from nncli.engine.optimizers import Minimizer
 from nncli.engine.randomness import Purpose, stream
 from nncli.scoring import Scorer
 from nncli.training.batches import Batches
+from nncli.training.crew import Crew
 from nncli.training.descent import Descent
 from nncli.training.events import SIGN_OF_LIFE, Ended, EpochEnded, Event, Progress, Status
 from nncli.training.iterations import Iterations
@@ -138,8 +139,9 @@ class _Passes:
     def __init__(self, trainer: Trainer) -> None:
         experiment, buffers, weights = trainer.experiment, trainer.buffers, trainer.weights
         gradient = buffers.parts["parameters"].keep(weights.theta.shape)
-        self._batches = Batches(experiment, weights, gradient, buffers)
-        self._descent = Descent(experiment, weights, gradient, trainer.last, buffers.part("optimizer"))
+        self._crew = Crew(min(experiment.threads, experiment.shards))
+        self._batches = Batches(experiment, weights, gradient, buffers, self._crew)
+        self._descent = Descent(experiment, weights, gradient, trainer.last, buffers.part("optimizer"), self._crew)
 
     @property
     def steps(self) -> int:
@@ -154,7 +156,7 @@ class _Passes:
         return float(self._batches.full.penalty())
 
     def close(self) -> None:
-        pass
+        self._crew.close()
 
     def end_epoch(self, figures: Mapping[str, float | None]) -> None:
         self._descent.end_epoch(figures)
@@ -171,7 +173,7 @@ def _epoch(
     clock, told = time.perf_counter, time.perf_counter()
     for number, batch in enumerate(batches.of(epoch), start=1):
         batch.forward()
-        loss = float(batch.loss())
+        loss = batch.loss()
         if not math.isfinite(loss):
             tensor = batch.first_not_finite() or "loss"
             return math.nan, f"epoch {epoch}, batch {number}: {tensor} is not finite"

@@ -39,13 +39,13 @@ def summary(run: Run) -> dict:
 def seen(experiment: nncli.builder.Experiment, monkeypatch: pytest.MonkeyPatch) -> list[list[list[float]]]:
     """The training rows of each epoch, batch by batch."""
     batches: list[list[float]] = []
-    right = Bound.backward
+    right = Bound.backward_loss
 
     def spy(self: Bound) -> None:
         batches.append(self.inputs.tolist())
         right(self)
 
-    monkeypatch.setattr(Bound, "backward", spy)
+    monkeypatch.setattr(Bound, "backward_loss", spy)
     list(Trainer(experiment).run())
     monkeypatch.undo()
     each = len(batches) // experiment.config.training.epochs

@@ -1,0 +1,134 @@
+"""A batch in shards: pieces that go through the network side by side, their gradients added in a fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+from numpy.random import Generator
+
+from nncli.builder import Rows
+from nncli.engine.buffers import Array, Buffers, Step
+from nncli.engine.network import Bound
+from nncli.training.crew import Crew
+
+WORTH_A_THREAD = 200_000
+"""Numbers of a vector that are worth a thread: a pass over them takes longer than the threads need to meet."""
+
+
+class Shards:
+    """A batch bound in one piece or in several. It has the shape of a ``Bound``, and gathers its rows itself.
+
+    Each shard goes all the way at once, forward and back, so that the threads meet once a step. Its gradient is its
+    share of that of the whole batch, in a vector of its own; they are added pairwise, neighbour to neighbour, then pair
+    to pair. So the bits follow from the number of shards, and not from that of the threads.
+
+    Args:
+        bind: Binds a shard: of so many rows, with its gradient here, from these buffers.
+        n: Rows of the batch.
+        shards: How many pieces.
+        gradient: Where that of the batch goes (size,).
+        buffers: Where the arrays come from.
+        crew: Whose threads do it.
+    """
+
+    def __init__(
+        self,
+        bind: Callable[[int, Array, Buffers], Bound],
+        n: int,
+        shards: int,
+        gradient: Array,
+        buffers: Buffers,
+        crew: Crew,
+    ) -> None:
+        self.n = n
+        self._crew = crew
+        ends = [n * i // shards for i in range(shards + 1)]
+        self._places = [slice(start, end) for start, end in pairwise(ends)]
+        gradients = [gradient, *(buffers.keep(gradient.shape) for _ in range(1, shards))]
+        self.parts = [
+            bind(place.stop - place.start, g, buffers.part(f"shard {i}") if shards > 1 else buffers)
+            for i, (place, g) in enumerate(zip(self._places, gradients, strict=True))
+        ]
+        self._sums = _tree(gradients, crew.threads)
+        self._rows: Rows | None = None
+        self._chosen = np.zeros(0, np.intp)
+        self._losses = [0.0] * shards
+        self._passes: list[Step] = [self._pass(i) for i in range(shards)]
+        first = self.parts[0]
+        self.settles, self.settle = first.settles, first.settle
+        self.penalty, self.add_penalties = first.penalty, first.add_penalties
+
+    def take(self, rows: Rows, chosen: Array) -> None:
+        """Have it go over these of the rows."""
+        self._rows, self._chosen = rows, chosen
+
+    def draw(self, rng: Generator) -> None:
+        """Fill the random arrays of all layers."""
+        for part in self.parts:
+            part.draw(rng)
+
+    def forward(self) -> None:
+        """Gather the rows, and run them through every layer; in several shards, all the way back, too."""
+        self._crew.run(self._passes)
+
+    def loss(self) -> float:
+        """The mean over the batch, without penalties."""
+        return sum(self._losses)
+
+    def backward_loss(self) -> None:
+        """Write the gradient of ``loss()`` alone to the gradient."""
+        if not self._sums:
+            self.parts[0].backward_loss()
+        for sums in self._sums:
+            self._crew.run(sums)
+
+    def backward(self) -> None:
+        """Write the gradient of ``loss()`` and the penalties to the gradient."""
+        self.backward_loss()
+        self.add_penalties()
+
+    def first_not_finite(self) -> str | None:
+        """The first tensor of any shard, in the order of computation, that holds a NaN or an infinity."""
+        return next((name for part in self.parts if (name := part.first_not_finite())), None)
+
+    def _pass(self, i: int) -> Step:
+        part, place, alone = self.parts[i], self._places[i], len(self.parts) == 1
+
+        def run() -> None:
+            rows, chosen = self._rows, self._chosen[place]
+            assert rows is not None
+            rows.inputs.take(chosen, 0, part.inputs, "clip")
+            rows.targets.take(chosen, 0, part.targets, "clip")
+            if rows.weights is not None:
+                rows.weights.take(chosen, 0, part.row_weights, "clip")
+            part.forward()
+            self._losses[i] = float(part.loss())
+            if not alone:
+                part.backward_loss()
+
+        return run
+
+
+def _tree(vectors: list[Array], threads: int) -> list[list[Step]]:
+    """What adds up ``vectors`` in the first of them: for each level of the tree, the pieces that make it."""
+    levels, gap = [], 1
+    while gap < len(vectors):
+        pairs = zip(vectors[:: 2 * gap], vectors[gap :: 2 * gap], strict=False)
+        levels.append([_sum(a[cut], b[cut]) for a, b in pairs for cut in cuts(a.size, threads)])
+        gap *= 2
+    return levels
+
+
+def _sum(a: Array, b: Array) -> Step:
+    def add() -> None:
+        np.add(a, b, out=a)
+
+    return add
+
+
+def cuts(size: int, threads: int) -> list[slice]:
+    """A vector in as many stretches as there are threads, if it is long enough for them."""
+    pieces = max(1, min(threads, size // WORTH_A_THREAD))
+    return [slice(size * i // pieces, size * (i + 1) // pieces) for i in range(pieces)]
