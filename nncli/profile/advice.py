@@ -26,7 +26,7 @@ EXTRAS = {
 }
 """Part of a step -> the share from which on it is named, how, and why it takes time."""
 ROWS, OPTIMIZER, LAYERS, LOSS, BETWEEN = 0.10, 0.15, 0.10, 0.20, 0.10
-"""The same shares of gathering rows, the optimizer's update, a kind of layer, the loss, and Python between the calls."""
+"""The same shares of gathering rows, the optimizer's update, a kind of layer, the loss, Python between the calls."""
 COPYING = 1e9
 """Bytes a second that are gathered at the least, unless the calls take longer than the copying."""
 
@@ -57,23 +57,24 @@ def kernels_text(profile: Profile) -> str:
     if profile.kernels == "numba":
         return f"kernels: numba; compiled loops: {'; '.join(profile.loops) or 'none, for there is nothing to fuse'}"
     if profile.asked == "numpy":
-        return "kernels: numpy, as the config says"
-    if not profile.compiler:
-        return "kernels: numpy, for numba is not installed"
-    return (
-        f"kernels: numpy, as {profile.steps:,} steps are too few to win back the second that it takes to compile loops"
-    )
+        text = "kernels: numpy, as the config says"
+    elif not profile.compiler:
+        text = "kernels: numpy, for numba is not installed"
+    else:
+        text = f"kernels: numpy, as {profile.steps:,} steps are too few to win back the second that compiling loops takes"
+    tried = _tried(profile)
+    return text if tried is None else f"{text}; with loops, a step takes {time_text(tried.ratio * profile.step)}"
 
 
 def _kernels(profile: Profile) -> Iterator[Advice]:
     """Compiled loops where there are none: as tried, or as estimated where nothing can compile them."""
     if profile.kernels == "numba":
         return
-    tried = next((trial for trial in profile.trials if trial.change.startswith(KERNELS)), None)
+    tried = _tried(profile)
     share = min(profile.saved / profile.step, 1.0) if tried is None else 1 - tried.ratio
     saved = share * profile.step
     in_all = saved * profile.steps
-    if share < GAIN or (profile.asked == "auto" and in_all < COMPILING):  # auto knows that, too
+    if share < GAIN or in_all < COMPILING:
         return
     bits = f"{in_all:,.1f} s in all {profile.steps:,} steps, to the same bits; compiling them takes about a second"
     if tried is not None:
@@ -82,6 +83,10 @@ def _kernels(profile: Profile) -> Iterator[Advice]:
         setting = "" if profile.asked == "auto" else " and training.kernels=auto"
         install = f"pip install 'nncli[fast]'{setting}: compiled loops save about {time_text(saved)}"
         yield Advice(share, f"{install} of {_step(profile)}, {bits}")
+
+
+def _tried(profile: Profile) -> Trial | None:
+    return next((trial for trial in profile.trials if trial.change.startswith(KERNELS)), None)
 
 
 def _trials(profile: Profile) -> Iterator[Advice]:

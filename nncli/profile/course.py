@@ -37,6 +37,7 @@ class Course:
 
     Attributes:
         buffers: Where all of its arrays come from.
+        weights: Parameters and running statistics, moving with every step.
         pieces: The name of every piece of a step, in order; those of stage i are ``forward i`` and ``backward i``.
         rows: Rows of a step, in the mean of those that were clocked last.
     """
@@ -46,10 +47,10 @@ class Course:
         self.experiment = experiment
         self.buffers = Buffers(experiment.precision, experiment.kernels)
         self._start = network.initial_weights(stream(experiment.config.seed, Purpose.WEIGHTS), experiment.precision)
-        self._weights, self._mean = self._start.copy(), self._start.copy()
-        gradient = self.buffers.keep(self._weights.theta.shape)
-        self._batches = Batches(experiment, self._weights, gradient, self.buffers)
-        self._descent = Descent(experiment, self._weights, gradient, self._mean, self.buffers.part("optimizer"))
+        self.weights, self._mean = self._start.copy(), self._start.copy()
+        gradient = self.buffers.keep(self.weights.theta.shape)
+        self._batches = Batches(experiment, self.weights, gradient, self.buffers)
+        self._descent = Descent(experiment, self.weights, gradient, self._mean, self.buffers.part("optimizer"))
         self._state = {name: vector.copy() for name, vector in self._descent.state.items()}
         self._memory = dict(self._descent.memory)
         self._group = min(experiment.config.training.accumulate, self._batches.count)
@@ -162,7 +163,7 @@ class Course:
         """To the next epoch, or back to the first, if the steps to come are not within the training."""
         steps = self._steps if self._is_whole(steps) else steps + 1
         if self._descent.steps + steps > self._total:
-            self._weights.assign(self._start)
+            self.weights.assign(self._start)
             self._mean.assign(self._start)
             for name, vector in self._state.items():
                 np.copyto(self._descent.state[name], vector)

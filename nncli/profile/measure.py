@@ -154,9 +154,9 @@ def _settings(experiment: Experiment) -> Iterator[tuple[str, Any]]:
         yield "threads", 1
     elif cores > 1:
         yield "threads", cores
-    larger, least = experiment.batch_size * LARGER, experiment.network.least_rows
-    if larger <= n and (n % larger == 0 or n % larger >= least):
-        yield "batch_size", larger
+    # a last batch that is not too short for batch norm is not too short then: it is the same, or longer
+    if experiment.batch_size * LARGER <= n:
+        yield "batch_size", experiment.batch_size * LARGER
 
 
 def _as(rows: Rows, dtype: str) -> Rows:
