@@ -11,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from nncli.engine.activations import Activation
-from nncli.engine.buffers import Array, Buffers, Step, buffers_like
+from nncli.engine.buffers import Array, Buffers, StandIns, Step, buffers_like
 from nncli.engine.constraints import MaxNorm
 from nncli.engine.layers import Layer, Wires
 from nncli.engine.losses import Loss
@@ -172,7 +172,7 @@ class Network:
     def bind(
         self,
         theta: Array,
-        gradient: Array,
+        gradient: Array | None,
         n: int,
         *,
         statistics: Array | None = None,
@@ -187,7 +187,8 @@ class Network:
 
         Args:
             theta: The parameters (size,).
-            gradient: Where the gradient goes, of the shape of ``theta``.
+            gradient: Where the gradient goes, of the shape of ``theta``. None to go forward alone: then there is no
+                room for the gradient of anything, and backward is refused (a TypeError names a stand-in).
             n: Rows in a batch.
             statistics: The running statistics (size,); those before the first batch when not given.
             evaluating: Whether to bind the network as it predicts (nothing random, norms by their running statistics),
@@ -241,7 +242,7 @@ class Bound:
         self,
         network: Network,
         weights: Weights,
-        gradient: Array,
+        gradient: Array | None,
         n: int,
         inputs: Array | None,
         overwrites: list[bool],
@@ -252,20 +253,23 @@ class Bound:
     ) -> None:
         theta, statistics = weights.theta, weights.statistics
         lead = () if inputs is None else inputs.shape[:-2]
+        gradients: Buffers = StandIns(buffers.dtype) if gradient is None else buffers  # nobody runs backward
+        if gradient is None:
+            gradient = gradients.keep(theta.shape, theta.dtype)
         self.network, self.weights, self.gradient, self.n = network, weights, gradient, n
         self.theta, self.statistics = theta, statistics
         buffers.owner = INPUT
         self.inputs = buffers.rows((n, network.inputs + 1)) if inputs is None else inputs
         if inputs is None:
             self.inputs[:, -1] = 1
-        self.input_gradient = buffers.keep((*lead, n, network.inputs)) if input_gradient else None
+        self.input_gradient = gradients.keep((*lead, n, network.inputs)) if input_gradient else None
         self.signals: list[tuple[str, Array]] = [(INPUT, self.inputs[..., :-1])]
         bound: list[BoundStage] = []
         settle: list[Step | None] = []
 
         signal, slope, wanted = self.inputs, self.input_gradient, input_gradient
         open_forks: list[tuple[Array, Array]] = []
-        room = buffers.scratch if lead else buffers.keep  # copies are run forward alone
+        room = gradients.scratch if lead else gradients.keep  # copies are run forward alone
         places = zip(network.stages, network.places, network.statistics_places, strict=True)
         for i, (stage, place, seen) in enumerate(places):
             layer, shape = stage.layer, (*lead, n, stage.outputs)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nncli.builder import Experiment, Rows
-from nncli.engine.inference import BATCH, Inference
+from nncli.engine.inference import Inference, batch_rows
 from nncli.engine.parameters import Weights
 
 MOST_ROWS = 2048
@@ -66,7 +66,8 @@ def rows_judged(experiment: Experiment) -> range:
     """Which training rows: some from all over them, in batches of which none is too small to train on."""
     n, least = len(experiment.train.inputs), experiment.network.least_rows
     some = range(0, n, math.ceil(n / MOST_ROWS))
-    lonely = len(some) % BATCH if len(some) % BATCH < least else 0
+    rest = len(some) % batch_rows(experiment.network, experiment.precision)
+    lonely = rest if rest < least else 0
     return some[: len(some) - lonely]
 
 

@@ -1,18 +1,15 @@
-"""Networks as a whole: batches, copies, repeatability, inference."""
+"""Networks as a whole: batches, copies, repeatability."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from networks import network, point
 
 from nncli.engine.activations import Identity, Relu, Softmax, Tanh
 from nncli.engine.buffers import Buffers
-from nncli.engine.inference import BATCH, Inference
 from nncli.engine.layers import Activate, Dense
 from nncli.engine.losses import CrossEntropy, MeanSquaredError
 from nncli.engine.network import Network
-from nncli.engine.parameters import Weights
 from nncli.engine.penalties import Penalty
 
 
@@ -134,22 +131,6 @@ def test_names_and_places_of_the_parameters_cover_the_flat_vector_once() -> None
         "layers.2.bias",
     ]
     np.testing.assert_array_equal(np.concatenate([view.ravel() for view in views.values()]), flat)
-
-
-@pytest.mark.parametrize("rows", [1, BATCH - 1, BATCH, 2 * BATCH + 3])
-def test_inference_in_batches_is_the_forward_pass_in_one(rows: int) -> None:
-    net = network(Tanh(), Softmax(), CrossEntropy(), fuse=True)
-    at = point(net, n=rows)
-    whole = net.bind(at.theta, np.zeros_like(at.theta), rows)
-    whole.inputs[...] = at.inputs
-    whole.targets[...] = at.targets
-    whole.forward()
-    Z = whole.outputs
-    softmax = np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)
-    inference = Inference(net, Weights(at.theta, at.statistics), rows)
-    loss = inference.run(at.inputs, at.targets)
-    np.testing.assert_allclose(inference.predictions, softmax, rtol=1e-12)
-    assert loss == pytest.approx(float(whole.loss()), rel=1e-12)
 
 
 def test_the_first_tensor_that_is_not_finite_is_named() -> None:
