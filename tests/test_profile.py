@@ -119,6 +119,7 @@ def test_every_figure_is_a_time_and_they_add_up_to_the_step() -> None:
         ("training.batch_size=full",),
         ("training.batch_size=150",),
         ("training.epochs=1", "schedule=constant"),
+        ("training.epochs=0", "schedule=constant"),
         ("training.fast_dev_run=true",),
         ("optimizer=sgd", "training.precision=float64"),
         ("schedule=reduce_on_plateau", "data.split.validation=0.2"),
@@ -217,6 +218,14 @@ def test_the_loops_that_are_told_are_those_bound() -> None:
     plain = quick("rich", "training.kernels=numpy")
     assert (plain.loops, plain.kernels) == ((), "numpy")
     assert "training.kernels=numba" in [trial.change for trial in plain.trials]
+
+
+def test_where_nothing_can_compile_loops_no_trial_is_made_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "available", lambda: False)
+    found = quick("moons", "training.epochs=100000")
+    assert (found.compiler, found.kernels) == (False, "numpy")
+    assert not any(trial.change.startswith("training.kernels") for trial in found.trials)
+    assert any(advice.text.startswith("pip install 'nncli[fast]'") for advice in advise(found))
 
 
 def test_nothing_is_written() -> None:

@@ -61,7 +61,9 @@ def kernels_text(profile: Profile) -> str:
     elif not profile.compiler:
         text = "kernels: numpy, for numba is not installed"
     else:
-        text = f"kernels: numpy, as {profile.steps:,} steps are too few to win back the second that compiling loops takes"
+        text = (
+            f"kernels: numpy, as {profile.steps:,} steps are too few to win back the second that compiling loops takes"
+        )
     tried = _tried(profile)
     return text if tried is None else f"{text}; with loops, a step takes {time_text(tried.ratio * profile.step)}"
 
