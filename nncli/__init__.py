@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nncli.evaluation import evaluate
     from nncli.explain import explain_network
     from nncli.lr_find import find_learning_rate
+    from nncli.profile.measure import profile_steps
     from nncli.run import Run
     from nncli.summary import summarize, validate
 
@@ -29,6 +30,7 @@ __all__ = [
     "explain_network",
     "find_learning_rate",
     "load_config",
+    "profile_steps",
     "summarize",
     "train",
     "validate",
@@ -42,6 +44,7 @@ _HOME = {
     "explain_network": "nncli.explain",
     "find_learning_rate": "nncli.lr_find",
     "load_config": "nncli.config.loader",
+    "profile_steps": "nncli.profile.measure",
     "summarize": "nncli.summary",
     "train": "nncli.api",
     "validate": "nncli.summary",

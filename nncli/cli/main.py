@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from nncli.cli import evaluate, explain, gradcheck, lr_find, train, validate
+from nncli.cli import evaluate, explain, gradcheck, lr_find, profile, train, validate
 from nncli.errors import NncliError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("gradcheck")(gradcheck.gradcheck)
 app.command("explain")(explain.explain)
 app.command("lr-find")(lr_find.lr_find)
+app.command("profile")(profile.profile)
 
 
 def _version(wanted: bool) -> None:

@@ -237,6 +237,7 @@ class Bound:
         output_gradient: (..., n, k), the gradient by ``outputs``, until backward has gone through the last layer.
         input_gradient: (..., n, d), after ``backward``, if it was asked for.
         stages: Every stage as it is bound, in order.
+        backward_stages: Those that backward goes through, in its order.
         signals: (name, array) of the input and every layer's output, in order. A layer that works in place has
             written over its input, unless the signals were to be kept.
     """
@@ -343,7 +344,8 @@ class Bound:
         self._penalty_slopes = [add for _, add in penalties]
         self._forward = [stage.forward for stage in bound]
         first = 0 if input_gradient else next((i for i, p in enumerate(network.places) if p.stop), len(bound))
-        self._backward = [stage.backward for stage in reversed(bound[first:])]
+        self.backward_stages = tuple(reversed(bound[first:]))
+        self._backward = [stage.backward for stage in self.backward_stages]
         self._settle = [step for step in settle if step is not None]
         self.settles = bool(self._settle)
 

@@ -33,6 +33,7 @@ class Descent:
         rate: The learning rate of the last of them.
         state: The optimizer's vectors (size,) by name.
         memory: The schedule's numbers by name.
+        pieces: (name, function) of all that ``step`` does, in order.
     """
 
     def __init__(
@@ -53,15 +54,21 @@ class Descent:
         self._schedule, self._warmup = schedule, schedule.warmup(experiment.steps_per_epoch)
         self._rate = schedule.bind(optimizer.learning_rate, experiment.steps_per_epoch, config.epochs, self.memory)
         self.state = optimizer.start(theta, buffers)
-        self._constrain = experiment.network.bind_constraints(theta, buffers)
+        constrain = experiment.network.bind_constraints(theta, buffers)
         self._update = _in_pieces(optimizer, theta, gradient, self.state, buffers, crew)
         self._group = config.accumulate
         self._sum = GradientMean(gradient, buffers) if config.accumulate > 1 else None
         clip = Clip(config.clip_value, config.clip_norm)
-        self._clip = clip.bind(gradient, buffers) if clip else None
         pairs = ((theta, mean.theta), (weights.statistics, mean.statistics))
         decay = config.average.decay if config.average else None
         self._averages = [Average(decay).bind(*pair, buffers) for pair in pairs if decay is not None and pair[0].size]
+        pieces = (
+            ("clip", clip.bind(gradient, buffers) if clip else None),
+            ("optimizer", self._move),
+            ("max norm", constrain),
+            ("average", self._follow if self._averages else None),
+        )
+        self.pieces = tuple((name, piece) for name, piece in pieces if piece is not None)
 
     def take(self, batch: Shards, *, last: bool) -> None:
         """Go back through ``batch``, and move the parameters, unless more batches are to be gathered first.
@@ -78,22 +85,35 @@ class Descent:
             batch.backward()
         else:
             batch.backward_loss()
-            self._sum.add(batch.n)
-            if self._sum.batches < self._group and not last:
+            if not self.gather(batch.n, last=last):
                 return
-            self._sum.take_out()
             batch.add_penalties()
         self.step()
 
+    def gather(self, rows: int, *, last: bool) -> bool:
+        """Take in the gradient of a batch of ``rows``, where they accumulate.
+
+        Returns:
+            Whether the group is whole; then the mean of all of its batches is in their place.
+        """
+        assert self._sum is not None
+        self._sum.add(rows)
+        if self._sum.batches < self._group and not last:
+            return False
+        self._sum.take_out()
+        return True
+
     def step(self) -> None:
         """Move the parameters by the gradient."""
+        for _, piece in self.pieces:
+            piece()
+
+    def _move(self) -> None:
         self.steps += 1
-        if self._clip is not None:
-            self._clip()
         self.rate = self._rate(self.steps)
         self._update(self.steps, self.rate)
-        if self._constrain is not None:
-            self._constrain()
+
+    def _follow(self) -> None:
         for average in self._averages:
             average(self.steps)
 

@@ -93,16 +93,20 @@ class Shards:
         """The first tensor of any shard, in the order of computation, that holds a NaN or an infinity."""
         return next((name for part in self.parts if (name := part.first_not_finite())), None)
 
+    def gather(self, i: int) -> None:
+        """Fill shard ``i`` with its rows."""
+        part, rows, chosen = self.parts[i], self._rows, self._chosen[self._places[i]]
+        assert rows is not None
+        rows.inputs.take(chosen, 0, part.inputs, "clip")
+        rows.targets.take(chosen, 0, part.targets, "clip")
+        if rows.weights is not None:
+            rows.weights.take(chosen, 0, part.row_weights, "clip")
+
     def _pass(self, i: int) -> Step:
-        part, place, alone = self.parts[i], self._places[i], len(self.parts) == 1
+        part, alone = self.parts[i], len(self.parts) == 1
 
         def run() -> None:
-            rows, chosen = self._rows, self._chosen[place]
-            assert rows is not None
-            rows.inputs.take(chosen, 0, part.inputs, "clip")
-            rows.targets.take(chosen, 0, part.targets, "clip")
-            if rows.weights is not None:
-                rows.weights.take(chosen, 0, part.row_weights, "clip")
+            self.gather(i)
             part.forward()
             self._losses[i] = float(part.loss())
             if not alone:

@@ -162,10 +162,10 @@ class _Passes:
         self._descent.end_epoch(figures)
 
     def epoch(self, epoch: int, stop: Callable[[], bool]) -> Generator[Event, None, tuple[float | None, str]]:
-        return _epoch(epoch, self._batches, self._descent, stop)
+        return one_pass(epoch, self._batches, self._descent, stop)
 
 
-def _epoch(
+def one_pass(
     epoch: int, batches: Batches, descent: Descent, stop: Callable[[], bool]
 ) -> Generator[Event, None, tuple[float | None, str]]:
     """One pass over the rows. Returns (mean loss, problem); no loss when it was told to stop."""

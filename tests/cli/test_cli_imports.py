@@ -61,6 +61,8 @@ def test_the_package_loads_nothing_until_it_is_asked_for_something(home: Path) -
         ("gradcheck --help", TYPER),
         ("explain --help", TYPER),
         ("lr-find --help", TYPER),
+        ("profile --help", TYPER),
+        ("profile configs/digits.yaml --steps 5", CONFIG | {"rich", "scipy"}),  # numba loads scipy
         ("validate --schema", CONFIG),
         ("validate configs/iris.yaml", CONFIG | {"rich"}),
         ("validate configs/iris.yaml --json", CONFIG | {"rich"}),
