@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -40,7 +41,7 @@ class Entry:
         tools: The programs that have to be there, any one of them.
         fixed: Keyword arguments of its class, the same in all forms.
         choices: Label -> keyword arguments, of which each is tried.
-        threads: Whether it is tried on one thread beside its default; nncli is not, it chooses by itself.
+        threads: Whether it is tried on one thread beside its default.
     """
 
     name: str
@@ -79,14 +80,20 @@ class Entry:
         return made
 
 
+def _ours(kernels: str) -> dict[str, dict[str, Any]]:
+    """The threads that nncli chooses by itself, and those that BLAS has by default, as other libraries take them."""
+    all_cores = (kernels, "training.shards=1", f"training.threads={os.cpu_count() or 1}")
+    return {"as it chooses": {"overrides": (kernels,)}, "BLAS on all cores": {"overrides": all_cores}}
+
+
 DISPATCH = {"asynchronous": {"asynchronous": True}, "synchronous": {"asynchronous": False}}
 
 ENTRIES = {
     entry.name: entry
     for entry in (
-        Entry(PRODUCTS, "products:Products", threads=False),
-        Entry(NNCLI, "ours:Nncli", threads=False),
-        Entry(NUMPY_ALONE, "ours:Nncli", threads=False, fixed={"overrides": ("training.kernels=numpy",)}),
+        Entry(PRODUCTS, "products:Products"),
+        Entry(NNCLI, "ours:Nncli", needs=("numba",), threads=False, choices=_ours("training.kernels=numba")),
+        Entry(NUMPY_ALONE, "ours:Nncli", threads=False, choices=_ours("training.kernels=numpy")),
         Entry("scikit-learn", "scikit:ScikitLearn", needs=("sklearn",)),
         Entry("PyTorch eager", "pytorch:Eager", needs=("torch",)),
         Entry(

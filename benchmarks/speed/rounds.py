@@ -76,7 +76,7 @@ def run_case(
     checked = Material.write(folder / case.name / "check", case, steps=CHECKED_STEPS)
     timed = Material.write(folder / case.name / "time", case, steps=case.steps)
     start = loss(case, checked.weights, *checked.rows)
-    [form] = next(entry for entry in entries if entry.name == NNCLI).forms(case)
+    form, *_ = next(entry for entry in entries if entry.name == NNCLI).forms(case)
     reached = _measure(checked, NNCLI, form.label, 0)["loss"]
     figures = CaseFigures(case.title, case.steps, (start, reached))
     for entry in entries:

@@ -16,6 +16,9 @@ SHARD = 5_000_000
 SHARD_ROWS, MANY_ROWS = 32, 256
 """Rows that a shard has at the least, and where there are more than two of them: each brings a gradient to be added."""
 MOST_SHARDS = 8
+SHARD_PARAMETER = 256
+"""Multiply-adds of a step for each parameter that are worth a shard: a gradient more is to be added, from the cache of
+another core. 784-128-10 in batches of 64 (128 for each parameter) gains nothing by two shards."""
 SHARD_PARAMETERS = 1_000_000
 """Above so many, several gradients no longer stay in the caches, and adding them takes what shards save; the matrix
 products are then large enough for threads of BLAS."""
@@ -85,7 +88,8 @@ def shards_worth(network: Network, n: int) -> int:
     work = sum(product.step for product in products(network, n))
     fitting = [1]
     for shards in (2, 4, MOST_SHARDS):
-        if work >= shards * SHARD and n >= shards * (SHARD_ROWS if shards == 2 else MANY_ROWS):
+        enough = max(shards * SHARD, (shards - 1) * SHARD_PARAMETER * network.layout.size)
+        if work >= enough and n >= shards * (SHARD_ROWS if shards == 2 else MANY_ROWS):
             fitting.append(shards)
     return fitting[-1]
 

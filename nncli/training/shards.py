@@ -31,6 +31,12 @@ class Shards:
         gradient: Where that of the batch goes (size,).
         buffers: Where the arrays come from.
         crew: Whose threads do it.
+
+    Attributes:
+        parts: The shards as they are bound.
+        forward: Gathers the rows and runs them through every layer; several shards also all the way back.
+        backward_loss: Writes the gradient of ``loss()`` alone to the gradient.
+        backward: Writes that of ``loss()`` and the penalties.
     """
 
     def __init__(
@@ -59,6 +65,9 @@ class Shards:
         first = self.parts[0]
         self.settles, self.settle = first.settles, first.settle
         self.penalty, self.add_penalties = first.penalty, first.add_penalties
+        self.forward, self.backward_loss, self.backward = self._run_all, self._add_up, self._add_up_all
+        if shards == 1:
+            self.forward, self.backward_loss, self.backward = self._passes[0], first.backward_loss, first.backward
 
     def take(self, rows: Rows, chosen: Array) -> None:
         """Have it go over these of the rows."""
@@ -69,24 +78,19 @@ class Shards:
         for part in self.parts:
             part.draw(rng)
 
-    def forward(self) -> None:
-        """Gather the rows, and run them through every layer; in several shards, all the way back, too."""
+    def _run_all(self) -> None:
         self._crew.run(self._passes)
 
     def loss(self) -> float:
         """The mean over the batch, without penalties."""
-        return sum(self._losses)
+        return sum(self._losses) if len(self._losses) > 1 else self._losses[0]
 
-    def backward_loss(self) -> None:
-        """Write the gradient of ``loss()`` alone to the gradient."""
-        if not self._sums:
-            self.parts[0].backward_loss()
+    def _add_up(self) -> None:
         for sums in self._sums:
             self._crew.run(sums)
 
-    def backward(self) -> None:
-        """Write the gradient of ``loss()`` and the penalties to the gradient."""
-        self.backward_loss()
+    def _add_up_all(self) -> None:
+        self._add_up()
         self.add_penalties()
 
     def first_not_finite(self) -> str | None:

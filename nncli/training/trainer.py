@@ -124,6 +124,8 @@ class Trainer:
     def _not_finite(self, epoch: int, validation: dict[str, float | None]) -> str:
         """What is wrong at the end of an epoch; empty when all is well."""
         for weights in self._moving:
+            if np.isfinite(weights.theta).all() and np.isfinite(weights.statistics).all():
+                continue
             for name, tensor in self.experiment.network.tensors(weights).items():
                 if not np.isfinite(tensor).all():
                     return f"epoch {epoch}, last batch: {name} is not finite"

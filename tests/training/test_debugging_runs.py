@@ -39,13 +39,13 @@ def summary(run: Run) -> dict:
 def seen(experiment: nncli.builder.Experiment, monkeypatch: pytest.MonkeyPatch) -> list[list[list[float]]]:
     """The training rows of each epoch, batch by batch."""
     batches: list[list[float]] = []
-    right = Bound.backward_loss
+    right = Bound.backward
 
     def spy(self: Bound) -> None:
         batches.append(self.inputs.tolist())
         right(self)
 
-    monkeypatch.setattr(Bound, "backward_loss", spy)
+    monkeypatch.setattr(Bound, "backward", spy)
     list(Trainer(experiment).run())
     monkeypatch.undo()
     each = len(batches) // experiment.config.training.epochs

@@ -113,7 +113,7 @@ def test_stretches_cover_a_vector(threads: int) -> None:
 
 def test_shards_are_chosen_by_the_work_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 1)
-    wide = ("model.layers.0.units=600", "model.layers.1.units=600", "training.batch_size=120", "training.threads=auto")
+    wide = ("model.layers.0.units=600", "model.layers.1.units=600", "training.batch_size=400", "training.threads=auto")
     assert build(config()).shards == 1
     experiment = build(config(*wide))
     assert (experiment.shards, experiment.threads, experiment.blas_threads) == (2, 1, 1)

@@ -24,14 +24,14 @@ class Nncli(Learner):
         assert experiment.batch_size == self.case.batch
         assert experiment.steps_per_epoch * self.case.batch == len(material.rows[0])
         assert np.array_equal(experiment.train.inputs[:, :-1], material.rows[0])  # neither scaled nor moved
-        self.threads = experiment.threads
+        self.threads, self._blas = experiment.threads, experiment.blas_threads
         self._trainer = Trainer(experiment)
         self._network = experiment.network
 
     def train(self, epoch_ended: Told) -> None:
         """Its real loop, with all that it does at the end of an epoch."""
         with ExitStack() as around:  # as nncli.api.train does
-            around.enter_context(threadpool_limits(self.threads, user_api="blas"))
+            around.enter_context(threadpool_limits(self._blas, user_api="blas"))
             around.enter_context(np.errstate(all="ignore"))
             for event in self._trainer.run():
                 if isinstance(event, EpochEnded) and not epoch_ended():

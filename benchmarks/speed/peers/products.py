@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.speed.material import Array, Material
 from benchmarks.speed.peers.base import Contestant, Told
-from nncli.builder import build
-from nncli.config.loader import load_config
 
 
 class Products(Contestant):
@@ -17,9 +17,9 @@ class Products(Contestant):
     Forward and back through every layer, the bias as one more row of the weights; no gradient for the data.
     """
 
-    def __init__(self, material: Material) -> None:
+    def __init__(self, material: Material, threads: int | None = None) -> None:
         super().__init__(material)
-        self.threads = build(load_config(material.config)).threads  # as many as nncli takes
+        self.threads = os.cpu_count() or 1 if threads is None else threads
         self._steps = len(material.rows[0]) // self.case.batch
         rng = np.random.default_rng(0)
         n = self.case.batch
