@@ -12,6 +12,7 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from benchmarks.speed import report
 from benchmarks.speed.cases import CASES
@@ -49,6 +50,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--commands", nargs="*", choices=JOBS, default=list(JOBS), help="which whole commands")
     parser.add_argument("--peers", nargs="*", choices=peers, default=peers, help="whom to compare with")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tries", type=int, default=2, help="of each form in the heat, of which the fastest counts")
+    parser.add_argument(
+        "--without-forms", nargs="*", default=[], metavar="TEXT", help="forms with this in their names are not tried"
+    )
     parser.add_argument(
         "--seconds", type=float, default=0.8, help="that a process is measured for, at least two epochs"
     )
@@ -67,11 +72,15 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--figures", type=Path, metavar="FILE", help="show what --json wrote, and measure nothing")
     options = parser.parse_args()
-    if options.rounds < 1 or options.seconds <= 0:
-        parser.error("--rounds and --seconds have to be more than 0")
+    if options.rounds < 1 or options.tries < 1 or options.seconds <= 0:
+        parser.error("--rounds, --tries and --seconds have to be more than 0")
     if options.quick:
         options.rounds, options.seconds = 1, 0.2
     return options
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in ("rounds", "seconds", "tries", "without_forms")}
 
 
 def _measured(options: argparse.Namespace) -> report.Figures:
@@ -87,7 +96,7 @@ def _measured(options: argparse.Namespace) -> report.Figures:
     for name, why in left_out.items():
         say(f"left out: {name}: {why}")
     entries = [entry for entry in entries if entry.name not in left_out]
-    figures = report.Figures(machine, {"rounds": options.rounds, "seconds": options.seconds}, left_out)
+    figures = report.Figures(machine, _settings(options), left_out)
 
     def keep() -> None:
         if options.json:  # after each case: what is measured is not lost when the next one fails
@@ -101,7 +110,8 @@ def _measured(options: argparse.Namespace) -> report.Figures:
                 entries,
                 rounds=options.rounds,
                 seconds=options.seconds,
-                all_forms=not options.quick,
+                tries=0 if options.quick else options.tries,
+                without=options.without_forms,
                 folder=folder,
                 say=say,
             )

@@ -83,7 +83,7 @@ def machine() -> dict[str, Any]:
     """What the figures depend on besides the code."""
     from nncli.run import environment
 
-    here = environment([])
+    here = environment([], "numba")
     found = {}
     for name in PACKAGES:
         try:

@@ -66,9 +66,19 @@ class FailedError(Exception):
 
 
 def run_case(
-    case: Case, entries: list[Entry], *, rounds: int, seconds: float, all_forms: bool, folder: Path, say: Say
+    case: Case,
+    entries: list[Entry],
+    *,
+    rounds: int,
+    seconds: float,
+    tries: int,
+    without: list[str],
+    folder: Path,
+    say: Say,
 ) -> CaseFigures:
     """Check all, find their forms, and let them take turns.
+
+    ``tries`` of each form are made, but of those with a text of ``without`` in their names; 0 takes the first form.
 
     Raises:
         FailedError: nncli itself fails: there is nothing to compare with.
@@ -82,7 +92,7 @@ def run_case(
     for entry in entries:
         say(f"{case.name}: heat, {entry.name}")
         try:
-            figures.timings[entry.name] = _heat(entry, checked, timed, figures.losses, seconds / 2, all_forms)
+            figures.timings[entry.name] = _heat(entry, checked, timed, figures.losses, seconds / 2, tries, without)
         except FailedError as error:
             if entry.name == NNCLI:
                 raise
@@ -100,14 +110,21 @@ def run_case(
 
 
 def _heat(
-    entry: Entry, checked: Material, timed: Material, losses: tuple[float, float], seconds: float, all_forms: bool
+    entry: Entry,
+    checked: Material,
+    timed: Material,
+    losses: tuple[float, float],
+    seconds: float,
+    tries: int,
+    without: list[str],
 ) -> Timing:
     """Every form is checked and timed; the fastest goes on to the rounds."""
     start, wanted = losses
     tried: dict[str, float] = {}
     threads: dict[str, int | None] = {}
     deviations = []
-    for form in entry.forms(timed.case)[: None if all_forms else 1]:
+    forms = [form for form in entry.forms(timed.case) if not any(text in form.label for text in without)]
+    for form in forms if tries else forms[:1]:
         check = _measure(checked, entry.name, form.label, 0)
         if "loss" in check:
             deviation = abs(check["loss"] - wanted) / abs(start - wanted)
@@ -117,9 +134,9 @@ def _heat(
                     f"{check['loss']:.6f}, and nncli's is {wanted:.6f} (at the start {start:.6f})"
                 )
             deviations.append(deviation)
-        # twice, the faster counts: spinning threads once made compiled PyTorch 30 times slower in its best form
-        tries = (_measure(timed, entry.name, form.label, seconds) for _ in range(2 if all_forms else 1))
-        tried[form.label] = min(measured["microseconds"] for measured in tries)
+        # the fastest of some tries counts: spinning threads once made compiled PyTorch 30 times slower in its best form
+        found = (_measure(timed, entry.name, form.label, seconds) for _ in range(tries or 1))
+        tried[form.label] = min(measured["microseconds"] for measured in found)
         threads[form.label] = check["threads"]
     fastest = min(tried, key=tried.__getitem__)
     return Timing(fastest, tried, threads=threads[fastest], deviation=max(deviations, default=None))
