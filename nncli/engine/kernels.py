@@ -123,8 +123,11 @@ def _by_units(arrays: tuple[Array, ...]) -> tuple[Array, ...] | None:
 
 
 def _plain_rectify(buffers: Buffers, Z: Array, A: Array) -> Step:
+    # against zeros that lie as the rows of a unit do NumPy uses the wide registers; against one zero it does not
+    zeros = buffers.keep((*Z.shape[:-1], 1))
+
     def rectify() -> None:
-        np.maximum(Z, 0, out=A)
+        np.maximum(Z, zeros, out=A)
 
     return rectify
 

@@ -124,7 +124,8 @@ def test_blocks_are_counted_as_on_paper() -> None:
     assert [block.parameters for block in blocks.values()] == [0, 4 * 5 + 5, 5 * 7 + 5 * 7, 7 * 3 + 3, 0, 0]
     assert [block.multiply_adds for block in blocks.values()] == [0, 4 * 5, 5 * 7 + 5 * 7, 7 * 3, 0, 0]
     assert blocks["input"].memory == 10 * (4 + 1) * 4  # with the column of ones
-    assert blocks["layers.0"].memory == 2 * (10 * 5 * 4) + 10 * 5  # Z, which relu writes over; dZ; where z > 0
+    # Z, which relu writes over; dZ; where z > 0; the zeros to which a unit is compared
+    assert blocks["layers.0"].memory == 2 * (10 * 5 * 4) + 10 * 5 + 10 * 4
     assert blocks["penalty"].memory == 0  # W is smaller than a signal, in whose scratch the penalty works
 
 
