@@ -41,15 +41,15 @@ class Kernel:
     loop: Callable[..., None]
     views: Views
 
-    def bind(self, buffers: Buffers, *arrays: Array, numbers: int = 0) -> Callable[..., None]:
-        """What does it to ``arrays``, given so many ``numbers`` each time."""
+    def bind(self, buffers: Buffers, *arrays: Array, numbers: int = 0, chosen: bool = False) -> Callable[..., None]:
+        """What does it to ``arrays``, given so many ``numbers`` each time, or a vector of ``chosen`` rows."""
         if buffers.kernels == "numba" and not any(array.dtype.kind == "c" for array in arrays):
             if not buffers.real:
                 return _nothing
             views = self.views(arrays)
             if views is not None:
                 buffers.loops.add(self.name)
-                return _ready(self.loop, views, numbers)
+                return _ready(self.loop, views, numbers, chosen)
         return self.plain(buffers, *arrays)
 
 
@@ -62,11 +62,12 @@ def _nothing(*numbers: float) -> None:
     """What is bound to stand-ins: it has no scratch arrays to be counted, and is never run."""
 
 
-def _ready(loop: Callable[..., None], views: tuple[Array, ...], numbers: int) -> Callable[..., None]:
+def _ready(loop: Callable[..., None], views: tuple[Array, ...], numbers: int, chosen: bool) -> Callable[..., None]:
     """``loop`` over ``views``, compiled by now and not in the first step."""
     numba = _numba()
     compiled = _compiled(loop)
-    compiled.compile(tuple(numba.typeof(view) for view in views) + (numba.float64,) * numbers)
+    given = (numba.intp[::1],) if chosen else (numba.float64,) * numbers
+    compiled.compile(tuple(numba.typeof(view) for view in views) + given)
     return partial(compiled, *views)
 
 
@@ -117,6 +118,36 @@ def _by_units(arrays: tuple[Array, ...]) -> tuple[Array, ...] | None:
     views = tuple(array.T for array in arrays)
     fits = all(view.ndim <= 2 and view.flags.c_contiguous for view in views)
     return views if fits and min(views[0].shape) > 1 else None
+
+
+def _row_by_row(arrays: tuple[Array, ...]) -> tuple[Array, ...] | None:
+    """Tables (n, d) that lie row by row; a vector is one of a single column."""
+    tables = tuple(array.reshape(len(array), -1) for array in arrays)
+    return tables if all(array.flags.c_contiguous for array in arrays) else None
+
+
+# -- rows --------------------------------------------------------------------------------------------------------------
+
+
+def _plain_gather(buffers: Buffers, X: Array, Y: Array, batch: Array, targets: Array) -> Callable[[Array], None]:
+    def gather(chosen: Array) -> None:
+        X.take(chosen, 0, batch, "clip")
+        Y.take(chosen, 0, targets, "clip")
+
+    return gather
+
+
+def _gather(X: Any, Y: Any, batch: Any, targets: Any, chosen: Any) -> None:
+    for i in range(chosen.size):
+        row = chosen[i]
+        for j in range(batch.shape[1]):
+            batch[i, j] = X[row, j]
+        for j in range(targets.shape[1]):
+            targets[i, j] = Y[row, j]
+
+
+gather = Kernel("rows gathered", _plain_gather, _gather, _row_by_row)
+"""batch, targets = the chosen rows of X and Y, given (X, Y, batch, targets) and their numbers, all of which exist."""
 
 
 # -- relu --------------------------------------------------------------------------------------------------------------
@@ -236,6 +267,29 @@ pick = Kernel("cross-entropy", _plain_pick, _pick, _by_units)
 """total = the sums of rows of E, L = the entries of S at the codes Y, given (E, S, Y, total, L); S is overwritten."""
 differ = Kernel("cross-entropy, backward", _plain_differ, _differ, _by_units)
 """D = (E/total − onehot(Y))·scale, given (E, Y, total, D) and the scale."""
+
+
+# -- penalties ---------------------------------------------------------------------------------------------------------
+
+
+def _plain_pull(buffers: Buffers, W: Array, G: Array) -> Callable[[float], None]:
+    S = buffers.scratch((W.size,)).reshape(W.shape)  # a weight lies row by row
+
+    def pull(share: float) -> None:
+        np.multiply(W, share, out=S)
+        np.add(G, S, out=G)
+
+    return pull
+
+
+def _pull(W: Any, G: Any, share: Any) -> None:
+    factor = W.dtype.type(share)
+    for i in range(W.size):
+        G[i] += W[i] * factor
+
+
+pull = Kernel("l2", _plain_pull, _pull, _flat)
+"""G ← G + share·W, given (W, G) and the share."""
 
 
 # -- updates -----------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from nncli.engine import kernels
 from nncli.engine.buffers import Array, Buffers, Step
 
 
@@ -27,8 +28,10 @@ class Penalty:
     def bind(self, W: Array, G: Array, buffers: Buffers) -> tuple[Callable[[], Array], Step]:
         """Return (value, add): R of the weights ``W`` (..., rows, columns), and what adds its gradient to ``G``."""
         l1, l2 = self.l1, self.l2
-        S = buffers.scratch(W.shape)
-        sign = buffers.scratch(W.shape, slot=1, dtype=W.real.dtype) if l1 else S
+        pull = kernels.pull.bind(buffers, W, G, numbers=1) if l2 else None
+        # a weight lies row by row, and what is computed with it goes fastest where it lies alike
+        S = buffers.scratch((W.size,)).reshape(W.shape)
+        sign = buffers.scratch((W.size,), slot=1, dtype=W.real.dtype).reshape(W.shape) if l1 else S
 
         def value() -> Array:
             total = np.zeros(W.shape[:-2], W.dtype)
@@ -44,9 +47,8 @@ class Penalty:
                 np.sign(W.real, out=sign)
                 np.multiply(sign, l1, out=sign)
                 np.add(G, sign, out=G)
-            if l2:
-                np.multiply(W, l2, out=S)
-                np.add(G, S, out=G)
+            if pull is not None:
+                pull(l2)
 
         return value, add
 

@@ -48,18 +48,17 @@ class Batches:
                     of=rows,
                 )
 
-            return Shards(shard, rows, min(rows, experiment.shards), gradient, buffers.part(name), crew)
+            return Shards(shard, self._rows, rows, min(rows, experiment.shards), gradient, buffers.part(name), crew)
 
         self.full = bind(size, "batch")
         self._rest = bind(n % size, "last batch") if n % size else None
 
     def of(self, epoch: int) -> Iterator[Shards]:
         """The batches of ``epoch``: each is told its rows, and its random arrays are drawn."""
-        rows = self._rows
-        order = stream(self._seed, Purpose.ORDER, epoch).permutation(len(rows.inputs))
+        order = stream(self._seed, Purpose.ORDER, epoch).permutation(len(self._rows.inputs))
         noise = stream(self._seed, Purpose.NOISE, epoch) if self._noisy else None
         for chosen, batch in self._pieces(order):
-            batch.take(rows, chosen)
+            batch.take(chosen)
             if noise is not None:
                 batch.draw(noise)
             yield batch

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.random import Generator
 
 from nncli.builder import Rows
+from nncli.engine import kernels
 from nncli.engine.buffers import Array, Buffers, Step
 from nncli.engine.network import Bound
 from nncli.training.crew import Crew
@@ -26,6 +27,7 @@ class Shards:
 
     Args:
         bind: Binds a shard: of so many rows, with its gradient here, from these buffers.
+        rows: Of which the batch takes some.
         n: Rows of the batch.
         shards: How many pieces.
         gradient: Where that of the batch goes (size,).
@@ -42,6 +44,7 @@ class Shards:
     def __init__(
         self,
         bind: Callable[[int, Array, Buffers], Bound],
+        rows: Rows,
         n: int,
         shards: int,
         gradient: Array,
@@ -58,8 +61,8 @@ class Shards:
             for i, (place, g) in enumerate(zip(self._places, gradients, strict=True))
         ]
         self._sums = _tree(gradients, crew.threads)
-        self._rows: Rows | None = None
         self._chosen = np.zeros(0, np.intp)
+        self._gathers = [_gather(rows, part, buffers) for part in self.parts]
         self._losses = [0.0] * shards
         self._passes: list[Step] = [self._pass(i) for i in range(shards)]
         first = self.parts[0]
@@ -69,9 +72,9 @@ class Shards:
         if shards == 1:
             self.forward, self.backward_loss, self.backward = self._passes[0], first.backward_loss, first.backward
 
-    def take(self, rows: Rows, chosen: Array) -> None:
-        """Have it go over these of the rows."""
-        self._rows, self._chosen = rows, chosen
+    def take(self, chosen: Array) -> None:
+        """Have it go over these of the rows (n,)."""
+        self._chosen = chosen
 
     def draw(self, rng: Generator) -> None:
         """Fill the random arrays of all layers."""
@@ -99,24 +102,38 @@ class Shards:
 
     def gather(self, i: int) -> None:
         """Fill shard ``i`` with its rows."""
-        part, rows, chosen = self.parts[i], self._rows, self._chosen[self._places[i]]
-        assert rows is not None
-        rows.inputs.take(chosen, 0, part.inputs, "clip")
-        rows.targets.take(chosen, 0, part.targets, "clip")
-        if rows.weights is not None:
-            rows.weights.take(chosen, 0, part.row_weights, "clip")
+        self._gathers[i](self._chosen[self._places[i]])
 
     def _pass(self, i: int) -> Step:
-        part, alone = self.parts[i], len(self.parts) == 1
+        gather, place, losses = self._gathers[i], self._places[i], self._losses
+        forward, loss, backward = self.parts[i].forward, self.parts[i].loss, self.parts[i].backward_loss
 
-        def run() -> None:
-            self.gather(i)
-            part.forward()
-            self._losses[i] = float(part.loss())
-            if not alone:
-                part.backward_loss()
+        def whole() -> None:
+            gather(self._chosen)
+            forward()
+            losses[0] = float(loss())
 
-        return run
+        def shard() -> None:
+            gather(self._chosen[place])
+            forward()
+            losses[i] = float(loss())
+            backward()
+
+        return whole if len(self.parts) == 1 else shard
+
+
+def _gather(rows: Rows, part: Bound, buffers: Buffers) -> Callable[[Array], None]:
+    """What fills ``part`` with chosen rows."""
+    weights, targets = rows.weights, part.row_weights
+    gather = kernels.gather.bind(buffers, rows.inputs, rows.targets, part.inputs, part.targets, chosen=True)
+    if weights is None:
+        return gather
+
+    def gather_all(chosen: Array) -> None:
+        gather(chosen)
+        weights.take(chosen, 0, targets, "clip")
+
+    return gather_all
 
 
 def _tree(vectors: list[Array], threads: int) -> list[list[Step]]:

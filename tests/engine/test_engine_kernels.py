@@ -22,14 +22,16 @@ class Case:
     numbers: tuple[float, ...] = ()
 
 
-# a letter an array: z (n, k), e the same without negative numbers, y (n,) codes, l (n,), p a vector of parameters,
-# q one without negative or special numbers
+# a letter an array: c (40, k) and d (n, k) that lie row by row, z (n, k), e the same without negative numbers, y (n,)
+# codes, l (n,), p a vector of parameters, q one without negative or special numbers
 CASES = {
+    "gather": Case("ccdd"),
     "rectify": Case("zz"),
     "rectify_back": Case("zz"),
     "shift": Case("zzl"),
     "pick": Case("ezyll"),
     "differ": Case("eylz", (1 / 37,)),
+    "pull": Case("zz", (0.01,)),
     "adam": Case("pppq", (0.9, 0.999, 1.7, 1e-8, 1 - 1e-5, 3e-3)),
     "rmsprop": Case("ppq", (0.99, 1e-8, 1e-3)),
     "descend": Case("pp", (0.1,)),
@@ -42,6 +44,9 @@ def arrays_for(case, n, k, dtype, seed, special=False):
     rng = np.random.default_rng(seed)
     found = []
     for letter in case.arrays:
+        if letter in "cd":
+            found.append(rng.normal(size=(40 if letter == "c" else n, k)).astype(dtype))
+            continue
         if letter == "y":
             found.append(rng.integers(0, k, n))
             continue
@@ -59,6 +64,9 @@ def arrays_for(case, n, k, dtype, seed, special=False):
 
 def run(case, kernel, arrays, dtype, how):
     buffers = Buffers(dtype, how)
+    if kernel is kernels.gather:
+        kernel.bind(buffers, *arrays, chosen=True)(np.random.default_rng(1).integers(0, 40, len(arrays[2])))
+        return buffers.loops
     bound = kernel.bind(buffers, *arrays, numbers=len(case.numbers))
     with np.errstate(all="ignore"):
         for _ in range(3):
