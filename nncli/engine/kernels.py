@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from nncli.engine.averages import average, average_square
-from nncli.engine.buffers import Array, Buffers, Step
+from nncli.engine.buffers import Array, Buffers, StandIn, Step
 from nncli.errors import NncliError
 
 Views = Callable[[tuple[Array, ...]], "tuple[Array, ...] | None"]
@@ -46,7 +46,8 @@ class Kernel:
         if buffers.kernels == "numba" and not any(array.dtype.kind == "c" for array in arrays):
             if not buffers.real:
                 return _nothing
-            views = self.views(arrays)
+            # a gradient that nobody wants is a stand-in: there is no memory to go through
+            views = None if any(isinstance(array, StandIn) for array in arrays) else self.views(arrays)
             if views is not None:
                 buffers.loops.add(self.name)
                 return _ready(self.loop, views, numbers, chosen)

@@ -122,6 +122,34 @@ def test_what_is_bound_to_stand_ins_needs_no_compiler_and_no_scratch(monkeypatch
     kernels.adam.bind(StandIns(np.float32), *arrays, numbers=6)
 
 
+def test_a_gradient_that_nobody_wants_needs_no_loop():
+    """A network that predicts has stand-ins for gradients; even one of a single number is none for the compiler."""
+    A, D = np.ones((1, 1), np.float32), StandIns(np.float32).keep((1, 1))
+    buffers = Buffers(np.float32, "numba")
+    kernels.rectify_back.bind(buffers, A, D)
+    assert buffers.loops == set()
+
+
+def test_where_nothing_can_be_kept_on_the_disk_loops_are_compiled_all_the_same(monkeypatch):
+    import numba
+
+    right, asked = numba.njit, []
+
+    def njit(**settings):
+        asked.append(settings.get("cache", False))
+        if settings.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return right(**settings)
+
+    monkeypatch.setattr(numba, "njit", njit)
+    kernels._compiled.cache_clear()
+    Z = np.array([[-1.0], [2.0]], np.float32)
+    kernels.rectify.bind(Buffers(np.float32, "numba"), Z, Z)()
+    kernels._compiled.cache_clear()
+    assert asked == [True, False]
+    assert Z.tolist() == [[0.0], [2.0]]
+
+
 def test_a_compiler_that_does_not_load_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
     kernels._compiled.cache_clear()
