@@ -19,6 +19,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nncli.machine import choose_products
+
+choose_products()  # as the command does, before anybody loads NumPy
+
+# ruff: noqa: E402
 import numpy as np
 import onnx
 import onnxruntime

@@ -32,7 +32,7 @@ from nncli.engine.noise import Dropout, GaussianNoise
 from nncli.engine.norms import Norm
 from nncli.engine.optimizers import Minimizer, Optimizer
 from nncli.engine.penalties import Penalty
-from nncli.engine.randomness import Purpose, stream
+from nncli.engine.randomness import Purpose, Streams, stream
 from nncli.engine.residual import Fork, Join
 from nncli.engine.schedules import Schedule
 from nncli.errors import ConfigError, DataError, Problem
@@ -272,7 +272,7 @@ def debugging_rows(config: Config, dataset: Dataset) -> Dataset:
     for key, batches in config.training.debugging.items():
         n = len(dataset.train)
         size = _batch_size(config, config.optimizer.build(), n)
-        first = dataset.train.take(stream(config.seed, Purpose.ORDER, 1).permutation(n)[: batches * size])
+        first = dataset.train.take(Streams(config.seed, Purpose.ORDER).of(1).permutation(n)[: batches * size])
         validation = first if key == "overfit_batches" else dataset.validation
         dataset = replace(dataset, train=first, validation=validation)
     return dataset

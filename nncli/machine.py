@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
+PROCESSOR = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
@@ -65,3 +66,25 @@ def _address_space() -> int:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         return pages * os.sysconf("SC_PAGE_SIZE")
     return 0
+
+
+def processor() -> dict[str, str]:
+    """What Linux tells of the first processor ("model name", "cpu family", "flags"); empty where nobody tells."""
+    try:
+        first = PROCESSOR.read_text(encoding="utf-8").split("\n\n", 1)[0]
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def choose_products() -> None:
+    """Have OpenBLAS take its AVX2 products on AMD's Zen 4, before it is loaded; OPENBLAS_CORETYPE, if set, stays.
+
+    There it would take those that it has for Intel's AVX-512. But Zen 4 does 512 bits in two halves, and the AVX2
+    products, written for halves, are 8 to 15 % faster from 100 rows and columns up, and 0.1 to 0.5 µs slower below.
+    """
+    this = processor()
+    zen3_or_4 = (this.get("vendor_id"), this.get("cpu family")) == ("AuthenticAMD", "25")
+    if zen3_or_4 and "avx512f" in this.get("flags", "").split():  # Zen 3 has no AVX-512
+        os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import hashlib
 import json
@@ -20,6 +19,7 @@ import yaml
 
 from nncli.engine.buffers import Array
 from nncli.errors import RunError
+from nncli.machine import processor
 from nncli.registry import nearest
 
 ROOT = Path("runs")
@@ -205,7 +205,7 @@ def environment(command: list[str], kernels: str) -> dict[str, Any]:
         "command": command,
         "python": sys.version.split()[0],
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor().get("model name") or platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "kernels": kernels,
         "packages": {name: metadata.version(name) for name in packages},
@@ -214,14 +214,6 @@ def environment(command: list[str], kernels: str) -> dict[str, Any]:
             for pool in threadpool_info()
         ],
     }
-
-
-def _processor() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def _first_free(name: str) -> Path:

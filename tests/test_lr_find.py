@@ -107,7 +107,7 @@ def test_a_network_learns_at_the_suggested_rate() -> None:
     for rate in (found.suggestion, found.suggestion / 1000):
         run = nncli.train(config("moons", *plain, f"optimizer.learning_rate={rate}"))
         ends.append(json.loads((run.path / "summary.json").read_text())["metrics"]["validation_loss"])
-    assert ends[0] < 0.3 < 0.5 < ends[1]
+    assert ends[0] < 0.35 < 0.5 < ends[1]
 
 
 def test_nothing_is_suggested_where_nothing_falls_and_it_is_said_why() -> None:

@@ -5,3 +5,7 @@ The path of a measurement: ``cases`` says what is trained, ``material`` writes i
 ``peers``, a file for each framework), ``rounds`` lets them take turns, ``commands`` times whole commands against the
 scripts in ``jobs`` (``stopwatch`` is what waits for them), ``report`` and ``picture`` show what came out.
 """
+
+from nncli.machine import choose_products
+
+choose_products()  # as the command does, for every process of the benchmark and all of NumPy's BLAS in it

@@ -13,6 +13,7 @@ import typer
 
 from nncli.cli import evaluate, explain, gradcheck, lr_find, profile, train, validate
 from nncli.errors import NncliError
+from nncli.machine import choose_products
 
 app = typer.Typer(
     name="nncli",
@@ -64,6 +65,7 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # where it cannot take a ×, a ? says as much
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # what is ignored (nohup) stays so
         signal.signal(signal.SIGINT, _interrupt)
+    choose_products()
     try:
         app()
     except NncliError as error:

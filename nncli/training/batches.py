@@ -9,7 +9,7 @@ from nncli.builder import Experiment
 from nncli.engine.buffers import Array, Buffers
 from nncli.engine.network import Bound
 from nncli.engine.parameters import Weights
-from nncli.engine.randomness import Purpose, stream
+from nncli.engine.randomness import Purpose, Streams
 from nncli.training.crew import Crew
 from nncli.training.shards import Shards
 
@@ -30,8 +30,9 @@ class Batches:
     """
 
     def __init__(self, experiment: Experiment, weights: Weights, gradient: Array, buffers: Buffers, crew: Crew) -> None:
-        self._rows, self._seed = experiment.train, experiment.config.seed
-        self._noisy = experiment.network.noisy
+        self._rows, seed = experiment.train, experiment.config.seed
+        self._orders = Streams(seed, Purpose.ORDER)
+        self._noises = Streams(seed, Purpose.NOISE) if experiment.network.noisy else None
         n, size = len(self._rows.inputs), experiment.batch_size
         self.count = math.ceil(n / size)
         self._size, self._whole = size, n // size * size
@@ -55,8 +56,8 @@ class Batches:
 
     def of(self, epoch: int) -> Iterator[Shards]:
         """The batches of ``epoch``: each is told its rows, and its random arrays are drawn."""
-        order = stream(self._seed, Purpose.ORDER, epoch).permutation(len(self._rows.inputs))
-        noise = stream(self._seed, Purpose.NOISE, epoch) if self._noisy else None
+        order = self._orders.of(epoch).permutation(len(self._rows.inputs))
+        noise = self._noises.of(epoch) if self._noises is not None else None
         for chosen, batch in self._pieces(order):
             batch.take(chosen)
             if noise is not None:

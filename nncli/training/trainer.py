@@ -72,6 +72,7 @@ class Trainer:
         began = time.perf_counter()
         course, judge = self._course, self._judge
         monitor = Monitor(experiment)
+        penalized = bool(experiment.network.penalties())
         status: Status = "completed"
         problem, epoch = "", 0
         for epoch in range(1, epochs + 1):
@@ -93,7 +94,7 @@ class Trainer:
             best = monitor.is_best(epoch, figures)
             if best:
                 self.best.assign(self.last)
-            penalty = course.penalty if experiment.network.penalties() else None
+            penalty = course.penalty if penalized else None
             seconds = time.perf_counter() - began
             yield EpochEnded(epoch, course.steps, seconds, course.rate, train_loss, penalty, validation, best)
             course.end_epoch(figures)

@@ -13,7 +13,7 @@ import nncli
 from nncli.builder import build, build_network
 from nncli.cli.explanation import page
 from nncli.engine.network import INPUT
-from nncli.engine.randomness import Purpose, stream
+from nncli.engine.randomness import Purpose, Streams
 from nncli.engine.summary import blocks_of
 from nncli.errors import ConfigError
 from nncli.evaluation import evaluate, load_run
@@ -157,7 +157,7 @@ def test_running_statistics_follow_every_batch_that_is_gathered_for_an_update() 
     experiment = build(config(*QUIET, *made))
     trainer = Trainer(experiment)
     weight = experiment.network.tensors(trainer.weights.copy())["layers.0.weight"]
-    order = stream(0, Purpose.ORDER, 1).permutation(143)
+    order = Streams(0, Purpose.ORDER).of(1).permutation(143)
     list(trainer.run())
     mean = np.zeros(8)
     for rows in (order[:72], order[72:]):
