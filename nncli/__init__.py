@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from nncli.explain import explain_network
     from nncli.lr_find import find_learning_rate
     from nncli.profile.measure import profile_steps
+    from nncli.reproduction import reproduce
+    from nncli.resumption import resume
     from nncli.run import Run
     from nncli.summary import summarize, validate
 
@@ -31,6 +33,8 @@ __all__ = [
     "find_learning_rate",
     "load_config",
     "profile_steps",
+    "reproduce",
+    "resume",
     "summarize",
     "train",
     "validate",
@@ -45,6 +49,8 @@ _HOME = {
     "find_learning_rate": "nncli.lr_find",
     "load_config": "nncli.config.loader",
     "profile_steps": "nncli.profile.measure",
+    "reproduce": "nncli.reproduction",
+    "resume": "nncli.resumption",
     "summarize": "nncli.summary",
     "train": "nncli.api",
     "validate": "nncli.summary",

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from nncli.cli import evaluate, explain, gradcheck, lr_find, profile, train, validate
+from nncli.cli import evaluate, explain, gradcheck, lr_find, profile, reproduce, resume, train, validate
 from nncli.errors import NncliError
 from nncli.machine import choose_products
 
@@ -25,6 +25,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("train")(train.train)
+app.command("resume")(resume.resume)
+app.command("reproduce")(reproduce.reproduce)
 app.command("validate")(validate.validate)
 app.command("evaluate")(evaluate.evaluate)
 app.command("gradcheck")(gradcheck.gradcheck)

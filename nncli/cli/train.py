@@ -24,11 +24,11 @@ def train(
     json: Json = False,
 ) -> None:
     """Train the network of CONFIG; print the run's directory and its test metrics."""
-    from nncli.api import Interrupted
     from nncli.api import train as run_training
     from nncli.cli.plain import print_json
     from nncli.cli.training import Training, print_summary
     from nncli.config.loader import load_config
+    from nncli.recording import Interrupted
 
     loaded = load_config(config, overrides or [])
     with Training(silent=quiet) as screen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from nncli.config.document import Document, KeyPath, display, parse_document, parse_scalar
@@ -25,6 +26,7 @@ def apply_overrides(document: Document, overrides: list[str]) -> None:
 
 
 def _apply(document: Document, override: str) -> None:
+    override = _text(override)
     place = f"override {override!r}"
     name, equals, text = override.partition("=")
     keys = name.strip().split(".")
@@ -52,6 +54,14 @@ def _apply(document: Document, override: str) -> None:
             document.replace(path, inside := {}, place)
     document.replace(path, value, place)
     document.overridden.add(path)
+
+
+def _text(override: str) -> str:
+    """``override`` as it was typed, where Python took its bytes for those of a locale that has no such letters."""
+    try:
+        return os.fsencode(override).decode() if any("\udc80" <= c <= "\udcff" for c in override) else override
+    except UnicodeError:
+        raise ConfigError("is not UTF-8", where=f"override {override!r}") from None
 
 
 def _parse(text: str, place: str) -> Any:

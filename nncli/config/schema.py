@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
-from pydantic import Field, PrivateAttr, StringConstraints
+from pydantic import AfterValidator, Field, PrivateAttr, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from nncli import scoring
 from nncli.config.document import Document, KeyPath, display
@@ -168,6 +170,32 @@ class Average(Strict):
     decay: Share = Field(0.999, description="how much of it stays at an update; less in the first ones")
 
 
+EVERY = re.compile(r"([1-9]\d{0,8}) (epoch|step|minute)s?")
+
+
+def _every(text: str) -> str:
+    if not EVERY.fullmatch(text):
+        raise PydanticCustomError("every", "a number of epochs, steps or minutes: 1 epoch, 500 steps, 10 minutes")
+    return text
+
+
+Every = Annotated[str, AfterValidator(_every), WithJsonSchema({"type": "string", "pattern": f"^{EVERY.pattern}$"})]
+
+
+class Checkpoint(Strict):
+    """When all that a training goes on from is written to a file."""
+
+    every: Every = Field("1 minute", description="N epochs, N steps, or N minutes; and whenever the training ends")
+    keep: Annotated[int, Ge(1), Le(1000)] = Field(2, description="how many of them stay")
+
+    @property
+    def period(self) -> tuple[int, str]:
+        """How many of what: epoch, step or minute."""
+        match = EVERY.fullmatch(self.every)
+        assert match is not None
+        return int(match[1]), match[2]
+
+
 class Training(Strict):
     """The loop."""
 
@@ -183,6 +211,9 @@ class Training(Strict):
         None, description="the greatest length of the whole gradient, which is scaled down to it"
     )
     average: Average | None = Field(None, description="average the parameters over the updates")
+    checkpoint: Checkpoint | None = Field(
+        Checkpoint(), description="what `nncli resume` goes on from; null: none is written, not even at the end"
+    )
     overfit_batches: Annotated[int, Ge(1)] | None = Field(
         None, description="for debugging: train on the rows of so many batches, and validate on the same"
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Any
 
 from numpy.random import PCG64, Generator, SeedSequence
 
@@ -38,6 +40,22 @@ class Streams:
         """The generator, at the start of the stream of ``epoch`` >= 1, wherever it has been."""
         self._bits.state = self._start
         self._bits.advance(epoch * _JUMP % 2**128)
+        return self._generator
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where the generator is: plain values, its numbers of 128 bits as text, which JSON could not hold."""
+        state = self._bits.state
+        return {
+            "state": {key: str(number) for key, number in state["state"].items()},
+            "has_uint32": state["has_uint32"],
+            "uinteger": state["uinteger"],
+        }
+
+    def go_to(self, place: Mapping[str, Any]) -> Generator:
+        """The generator, where it was when ``place`` was taken."""
+        state = {key: int(number) for key, number in place["state"].items()}
+        self._bits.state = self._start | {**place, "state": state}  # type: ignore[assignment]
         return self._generator
 
 

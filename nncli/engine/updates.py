@@ -22,26 +22,29 @@ class GradientMean:
     Args:
         g: Where each batch writes its own mean gradient (size,), and where that of them all goes.
         buffers: Where the array for the sum comes from.
+
+    Attributes:
+        sum: Of the gradients taken in, each times its rows (size,).
+        rows: How many rows these are.
+        batches: How many batches.
     """
 
     def __init__(self, g: Array, buffers: Buffers) -> None:
-        self._g, self._sum = g, buffers.keep(g.shape)
-        self._rows = 0
-        self.batches = 0
-        """How many are taken in."""
+        self._g, self.sum = g, buffers.keep(g.shape)
+        self.rows = self.batches = 0
 
     def add(self, rows: int) -> None:
         """Take in what is in ``g``, the mean over ``rows``; ``g`` is overwritten."""
         np.multiply(self._g, rows, out=self._g)
-        np.add(self._sum, self._g, out=self._sum)
-        self._rows += rows
+        np.add(self.sum, self._g, out=self.sum)
+        self.rows += rows
         self.batches += 1
 
     def take_out(self) -> None:
         """Write the mean over all rows to ``g``, and begin anew."""
-        np.divide(self._sum, self._rows, out=self._g)
-        self._sum[...] = 0
-        self._rows = self.batches = 0
+        np.divide(self.sum, self.rows, out=self._g)
+        self.sum[...] = 0
+        self.rows = self.batches = 0
 
 
 @dataclass(frozen=True)

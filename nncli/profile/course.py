@@ -21,7 +21,7 @@ from nncli.training.batches import Batches
 from nncli.training.crew import Crew
 from nncli.training.descent import Descent
 from nncli.training.events import Event
-from nncli.training.trainer import one_pass
+from nncli.training.trainer import SoFar, one_pass
 
 TICKS = 1000
 clock = time.perf_counter
@@ -88,7 +88,8 @@ class Course:
         whole = self._is_whole(steps)
         self._advance(steps)
         began = clock()
-        problem = _run_out(one_pass(self._epoch, self._batches, self._descent, _never if whole else stop))
+        passing = one_pass(self._epoch, self._batches, self._descent, _never if whole else stop, SoFar())
+        problem = _run_out(passing)
         ended = clock()
         if problem:
             self._refuse(problem)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
 
 from nncli.builder import Experiment
 from nncli.engine.buffers import Array, Buffers
@@ -54,15 +56,28 @@ class Batches:
         self.full = bind(size, "batch")
         self._rest = bind(n % size, "last batch") if n % size else None
 
-    def of(self, epoch: int) -> Iterator[Shards]:
-        """The batches of ``epoch``: each is told its rows, and its random arrays are drawn."""
+    def of(self, epoch: int, done: int = 0, noise_at: Mapping[str, Any] | None = None) -> Iterator[Shards]:
+        """The batches of ``epoch``: each is told its rows, and its random arrays are drawn.
+
+        Args:
+            epoch: From 1.
+            done: How many of its batches are left out, because they are done.
+            noise_at: What ``noise_place`` was behind them.
+        """
         order = self._orders.of(epoch).permutation(len(self._rows.inputs))
-        noise = self._noises.of(epoch) if self._noises is not None else None
-        for chosen, batch in self._pieces(order):
+        noise = None
+        if self._noises is not None:
+            noise = self._noises.of(epoch) if noise_at is None else self._noises.go_to(noise_at)
+        for chosen, batch in islice(self._pieces(order), done, None):
             batch.take(chosen)
             if noise is not None:
                 batch.draw(noise)
             yield batch
+
+    @property
+    def noise_place(self) -> dict[str, Any] | None:
+        """Where the random arrays of the next batch begin; None where nothing is random."""
+        return None if self._noises is None else self._noises.place
 
     def _pieces(self, order: Array) -> Iterator[tuple[Array, Shards]]:
         for start in range(0, self._whole, self._size):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from nncli.builder import Experiment
 from nncli.config.schema import higher_is_better
@@ -116,6 +117,24 @@ class Descent:
     def _follow(self) -> None:
         for average in self._averages:
             average(self.steps)
+
+    @property
+    def vectors(self) -> dict[str, Array]:
+        """What it goes on from: the state of the optimizer, and the gradients that wait for an update."""
+        return self.state if self._sum is None else {**self.state, "accumulated": self._sum.sum}
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """And the numbers of it, as ``restore`` takes them."""
+        waiting = None if self._sum is None else {"rows": self._sum.rows, "batches": self._sum.batches}
+        return {"steps": self.steps, "rate": self.rate, "memory": dict(self.memory), "accumulated": waiting}
+
+    def restore(self, numbers: Mapping[str, Any]) -> None:
+        """Go on from ``numbers``; ``vectors`` are put back by who has them."""
+        self.steps, self.rate = numbers["steps"], numbers["rate"]
+        self.memory.update(numbers["memory"])
+        if self._sum is not None:
+            self._sum.rows, self._sum.batches = numbers["accumulated"]["rows"], numbers["accumulated"]["batches"]
 
     def end_epoch(self, figures: Mapping[str, float | None]) -> None:
         """Tell the schedule the figures of an epoch, if it wants to know one, and has begun."""

@@ -15,11 +15,12 @@ SIGN_OF_LIFE = 0.1
 
 @dataclass(frozen=True)
 class Progress:
-    """Some steps of an epoch are done; sent about ten times a second."""
+    """Some batches of an epoch are done; sent about ten times a second, and when a checkpoint may be due."""
 
     epoch: int
     done: int
     of: int
+    step: int
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,9 @@ class Iterations:
         if self._talk is not None:
             self._talk.close()
 
-    def epoch(self, epoch: int, stop: Callable[[], bool]) -> Generator[Event, None, tuple[float | None, str]]:
+    def epoch(
+        self, epoch: int, stop: Callable[[], bool], every: int = 0
+    ) -> Generator[Event, None, tuple[float | None, str]]:
         """One iteration. Returns (loss where it ended, problem); no loss when it was told to stop.
 
         An iteration in which nothing lower is found ends where it began.
@@ -92,7 +94,7 @@ class Iterations:
             self._answer((value, self._gradient.copy()))
             if time.perf_counter() - told > SIGN_OF_LIFE:
                 told = time.perf_counter()
-                yield Progress(epoch, 0, 1)
+                yield Progress(epoch, 0, 1, self.steps)
         if isinstance(self._question, Iterate):
             self._arrive(self._question.x)
             self._answer(None)  # so that it says by now if this was the last

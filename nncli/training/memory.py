@@ -18,8 +18,8 @@ from nncli.machine import memory_limit
 from nncli.training.sanity import rows_judged
 from nncli.training.trainer import Trainer
 
-COPIES_TO_SAVE = 2
-"""Copies of the parameters while weights are written: the bytes of each tensor, and those of the file."""
+COPIES_TO_SAVE = 1
+"""Copies of the arrays while weights or a checkpoint are written: the bytes that are handed to the file."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Memory:
         parts: What for -> bytes: ``parameters`` (with their gradient, and copies of the best and of the last good
             ones), ``optimizer``, ``batch`` and ``last batch`` (every signal and its gradient), ``validation``, and
             ``for a while`` (what is not there at once: to judge the first loss, within a minimizer, to measure the
-            result, to write the weights; whichever takes most).
+            result, to write weights or a checkpoint; whichever takes most).
     """
 
     data: int
@@ -53,7 +53,9 @@ def memory_of(experiment: Experiment) -> Memory:
     trainer = Trainer(experiment, buffers)
     parts = {name: part.total for name, part in buffers.parts.items()}
     kept = trainer.weights
-    for_a_while = [COPIES_TO_SAVE * (kept.theta.nbytes + kept.statistics.nbytes), _first_loss(experiment, kept)]
+    saved = trainer.vectors.values() if trainer.resumable and experiment.config.training.checkpoint else ()
+    for_a_while = [COPIES_TO_SAVE * sum(vector.nbytes for vector in saved)]
+    for_a_while += [COPIES_TO_SAVE * (kept.theta.nbytes + kept.statistics.nbytes), _first_loss(experiment, kept)]
     if isinstance(experiment.optimizer, Minimizer):
         for_a_while.append(experiment.optimizer.workspace(kept.theta.size) * np.dtype(np.float64).itemsize)
     for rows in (experiment.validation, experiment.test):

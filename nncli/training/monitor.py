@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from nncli.builder import Experiment
 
@@ -47,3 +48,19 @@ class Monitor:
             return False
         self._best, self.best_epoch = value, epoch
         return True
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """What it goes on from, as ``restore`` takes it."""
+        return {
+            "best_epoch": self.best_epoch,
+            "best": self._best,
+            "stale": self._stale,
+            "waiting": self._waiting,
+        }
+
+    def restore(self, numbers: Mapping[str, Any]) -> None:
+        """Go on from ``numbers``; by a patience that has been raised, it may not give up any more."""
+        self.best_epoch, self._waiting = numbers["best_epoch"], numbers["waiting"]
+        self._best, self._stale = numbers["best"], numbers["stale"]
+        self.gives_up = self._waiting >= self._patience

@@ -6,14 +6,17 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from nncli.builder import Experiment, Rows
-from nncli.engine.buffers import Buffers
+from nncli.engine.buffers import Array, Buffers
 from nncli.engine.inference import Inference
 from nncli.engine.optimizers import Minimizer
 from nncli.engine.randomness import Purpose, stream
+from nncli.run import State
 from nncli.scoring import Scorer
 from nncli.training.batches import Batches
 from nncli.training.crew import Crew
@@ -34,6 +37,7 @@ class Trainer:
         last: What is judged after every epoch, and kept: their average if the config asks for one, otherwise
             ``weights`` itself. After a divergence both are put back to the end of the last epoch that was finite.
         best: ``last`` of the best epoch so far by the monitored value.
+        epoch: The last that is over.
         buffers: Where all arrays of the training come from. With ``StandIns`` handed in, nothing is allocated or
             drawn: they tell what the training would take, and it cannot be run.
     """
@@ -51,6 +55,10 @@ class Trainer:
         minimizes = isinstance(experiment.optimizer, Minimizer)
         self._course = Iterations(experiment, self.weights, self.buffers) if minimizes else _Passes(self)
         self._judge = self._bind_validation()
+        self._monitor = Monitor(experiment)
+        self.epoch = 0
+        self._before = 0.0
+        self._began: float | None = None
         if self.buffers.real:
             network.fill(self.weights.theta, stream(experiment.config.seed, Purpose.WEIGHTS))
             network.reset(self.weights.statistics)
@@ -62,21 +70,77 @@ class Trainer:
         """Updates so far."""
         return self._course.steps
 
-    def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
-        """Train, and tell. ``stop`` is asked after every batch; when it says so, the training ends there."""
-        with closing(self._course):
-            yield from self._run(stop)
+    @property
+    def resumable(self) -> bool:
+        """Whether it has a ``state``: a minimizer's memory is its own, and it can only begin anew, to the same bits."""
+        return isinstance(self._course, _Passes)
 
-    def _run(self, stop: Callable[[], bool]) -> Iterator[Event]:
+    @property
+    def vectors(self) -> dict[str, Array]:
+        """Every array that it goes on from, by name."""
+        sets = {"weights": self.weights, "best": self.best, "good": self._good[0]}
+        if self.last is not self.weights:
+            sets |= {"average": self.last, "good average": self._good[1]}
+        found = {f"{name}.theta": both.theta for name, both in sets.items()}
+        found |= {f"{name}.statistics": both.statistics for name, both in sets.items() if both.statistics.size}
+        course = self._course.vectors if isinstance(self._course, _Passes) else {}
+        return found | {f"optimizer.{name}": vector for name, vector in course.items()}
+
+    def state(self) -> State:
+        """What it goes on from, between two events. The arrays are its own, and move on with it."""
+        assert isinstance(self._course, _Passes)
+        numbers = {
+            "epoch": self.epoch,
+            "seconds": self._seconds(),
+            "monitor": self._monitor.numbers,
+            **self._course.numbers,
+        }
+        return State(self.vectors, _to_json(numbers))
+
+    def restore(self, state: State) -> None:
+        """Go on from ``state``, in a trainer that has not run.
+
+        Raises:
+            ValueError: It is of another training.
+        """
+        assert isinstance(self._course, _Passes)
+        mine = self.vectors
+        shapes, found = ({name: (v.shape, v.dtype) for name, v in some.items()} for some in (mine, state.vectors))
+        if shapes != found:
+            raise ValueError("it is of another network, optimizer or precision")
+        try:
+            numbers = _from_json(state.numbers)
+            self.epoch, self._before = int(numbers["epoch"]), float(numbers["seconds"])
+            self._monitor.restore(numbers["monitor"])
+            self._course.restore(numbers)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"it does not say all that is needed ({error})") from None
+        for name, vector in mine.items():
+            np.copyto(vector, state.vectors[name])
+
+    def run(self, stop: Callable[[], bool] = lambda: False, every: int = 0) -> Iterator[Event]:
+        """Train, and tell.
+
+        Args:
+            stop: Asked after every batch; when it says so, the training ends there.
+            every: After so many updates ``Progress`` is told, too, whenever it was last; 0: only by the clock.
+        """
+        with closing(self._course):
+            yield from self._run(stop, every)
+
+    def _run(self, stop: Callable[[], bool], every: int) -> Iterator[Event]:
         experiment, epochs = self.experiment, self.experiment.config.training.epochs
-        began = time.perf_counter()
-        course, judge = self._course, self._judge
-        monitor = Monitor(experiment)
+        self._began = time.perf_counter()
+        course, judge, monitor = self._course, self._judge, self._monitor
         penalized = bool(experiment.network.penalties())
         status: Status = "completed"
-        problem, epoch = "", 0
-        for epoch in range(1, epochs + 1):
-            train_loss, problem = yield from course.epoch(epoch, stop)
+        problem, epoch, begun = "", self.epoch, self.epoch
+        while not (course.finished or monitor.gives_up or self.epoch >= epochs):
+            if self.epoch > begun and stop():
+                status = "interrupted"
+                break
+            epoch = self.epoch + 1
+            train_loss, problem = yield from course.epoch(epoch, stop, every)
             stopped = train_loss is None
             validation = {} if problem or stopped else judge()
             problem = problem or self._not_finite(epoch, validation)
@@ -95,19 +159,17 @@ class Trainer:
             if best:
                 self.best.assign(self.last)
             penalty = course.penalty if penalized else None
-            seconds = time.perf_counter() - began
-            yield EpochEnded(epoch, course.steps, seconds, course.rate, train_loss, penalty, validation, best)
+            self.epoch = epoch
+            rate = course.rate
             course.end_epoch(figures)
-            if course.finished:
-                break
-            if monitor.gives_up:
-                status = "stopped_early"
-                break
-            if epoch < epochs and stop():
-                status = "interrupted"
-                break
-        seconds = time.perf_counter() - began
-        yield Ended(status, epoch, course.steps, seconds, monitor.best_epoch, problem, course.convergence)
+            yield EpochEnded(epoch, course.steps, self._seconds(), rate, train_loss, penalty, validation, best)
+        if status == "completed" and monitor.gives_up and not course.finished:
+            status = "stopped_early"
+        yield Ended(status, epoch, course.steps, self._seconds(), monitor.best_epoch, problem, course.convergence)
+
+    def _seconds(self) -> float:
+        """Of training so far, those before a resumption included."""
+        return self._before + (time.perf_counter() - self._began if self._began is not None else 0.0)
 
     def _bind_validation(self) -> Callable[[], dict[str, float | None]]:
         rows, part = self.experiment.validation, self.experiment.dataset.validation
@@ -145,6 +207,7 @@ class _Passes:
         self._crew = Crew(min(experiment.threads, experiment.shards))
         self._batches = Batches(experiment, weights, gradient, buffers, self._crew)
         self._descent = Descent(experiment, weights, gradient, trainer.last, buffers.part("optimizer"), self._crew)
+        self._so_far = SoFar()
 
     @property
     def steps(self) -> int:
@@ -161,20 +224,61 @@ class _Passes:
     def close(self) -> None:
         self._crew.close()
 
+    @property
+    def vectors(self) -> dict[str, Array]:
+        """What it goes on from."""
+        return self._descent.vectors
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """And the numbers of it."""
+        within = {"batches": self._so_far.batches, "total": self._so_far.total, "rows": self._so_far.rows}
+        return {"pass": within, "noise": self._batches.noise_place, "descent": self._descent.numbers}
+
+    def restore(self, numbers: Mapping[str, Any]) -> None:
+        """Go on from ``numbers``."""
+        within = numbers["pass"]
+        self._so_far = SoFar(within["batches"], within["total"], within["rows"], numbers["noise"])
+        self._descent.restore(numbers["descent"])
+
     def end_epoch(self, figures: Mapping[str, float | None]) -> None:
+        self._so_far = SoFar()
         self._descent.end_epoch(figures)
 
-    def epoch(self, epoch: int, stop: Callable[[], bool]) -> Generator[Event, None, tuple[float | None, str]]:
-        return one_pass(epoch, self._batches, self._descent, stop)
+    def epoch(
+        self, epoch: int, stop: Callable[[], bool], every: int
+    ) -> Generator[Event, None, tuple[float | None, str]]:
+        return one_pass(epoch, self._batches, self._descent, stop, self._so_far, every)
+
+
+@dataclass
+class SoFar:
+    """How far a pass over the rows has come, whenever it tells something.
+
+    Attributes:
+        batches: That are done.
+        total: Of the losses of their rows.
+        rows: In them.
+        noise: Where the random numbers of the next one begin, if it is not this process that has come so far.
+    """
+
+    batches: int = 0
+    total: float = 0.0
+    rows: int = 0
+    noise: Mapping[str, Any] | None = None
 
 
 def one_pass(
-    epoch: int, batches: Batches, descent: Descent, stop: Callable[[], bool]
+    epoch: int, batches: Batches, descent: Descent, stop: Callable[[], bool], so_far: SoFar, every: int = 0
 ) -> Generator[Event, None, tuple[float | None, str]]:
-    """One pass over the rows. Returns (mean loss, problem); no loss when it was told to stop."""
-    total, rows = 0.0, 0
+    """A pass over the rows, from where it has come ``so_far``. Returns (mean loss, problem).
+
+    There is no loss when it was told to stop.
+    """
+    total, rows = so_far.total, so_far.rows
     clock, told = time.perf_counter, time.perf_counter()
-    for number, batch in enumerate(batches.of(epoch), start=1):
+    todo = batches.of(epoch, so_far.batches, so_far.noise if so_far.batches else None)
+    for number, batch in enumerate(todo, start=so_far.batches + 1):
         batch.forward()
         loss = batch.loss()
         if not math.isfinite(loss):
@@ -185,11 +289,27 @@ def one_pass(
         rows += batch.n
         # after the last one the epoch is whole: it is asked once that is told
         if number < batches.count and stop():
+            so_far.batches, so_far.total, so_far.rows = number, total, rows
             return None, ""
-        if clock() - told > SIGN_OF_LIFE:
+        if clock() - told > SIGN_OF_LIFE or (every and descent.steps % every == 0):
             told = clock()
-            yield Progress(epoch, number, batches.count)
+            so_far.batches, so_far.total, so_far.rows = number, total, rows
+            yield Progress(epoch, number, batches.count, descent.steps)
     return total / rows, ""
+
+
+def _to_json(content: Any) -> Any:
+    """``content`` without what JSON has no number for: inf and nan, as text."""
+    if isinstance(content, Mapping):
+        return {key: _to_json(value) for key, value in content.items()}
+    return str(content) if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def _from_json(content: Any) -> Any:
+    """The way back."""
+    if isinstance(content, Mapping):
+        return {key: _from_json(value) for key, value in content.items()}
+    return float(content) if content in ("inf", "-inf", "nan") else content
 
 
 def measure(inference: Inference, rows: Rows, scorer: Scorer, split: str) -> dict[str, float | None]:

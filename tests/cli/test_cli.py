@@ -253,7 +253,7 @@ def test_a_signal_saves_and_exits_with_its_code(home: Path, number: signal.Signa
     process.send_signal(number)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == code
-    assert "interrupted; the state is saved in runs/iris" in stderr
+    assert "interrupted; nncli resume runs/iris goes on" in stderr
     assert json.loads((home / "runs/iris/summary.json").read_text())["status"] == "interrupted"
     assert nncli("evaluate", "latest", cwd=home).returncode == 0
 

@@ -1,0 +1,143 @@
+"""A run, trained again from its own files, and compared with it bit for bit."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nncli.api import train
+from nncli.builder import Experiment, build
+from nncli.config.loader import load_config
+from nncli.engine.buffers import Array
+from nncli.errors import DataError, DivergedError, RunError
+from nncli.run import Run, differences
+from nncli.training.events import Event
+
+TIME = "seconds"
+"""The one column of metrics.csv that is another every time."""
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A tensor that came out otherwise.
+
+    Attributes:
+        name: Of which file, and its name there: ``last: layers.0.weight``.
+        entries: How many of its numbers differ; all of them if the shapes do.
+        largest: By how much at most; None if the shapes differ, or something is not finite.
+    """
+
+    name: str
+    entries: int
+    largest: float | None
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of it.
+
+    Attributes:
+        run: Which was trained again.
+        epochs: How many were compared.
+        epoch: The first whose figures differ; None if none does.
+        figures: Of that epoch, name -> [before, now], as metrics.csv has them.
+        tensors: The weights that differ, in the order of the network.
+        differences: What may be the reason: what differs in the environment, and that the run was resumed otherwise.
+    """
+
+    run: str
+    epochs: int
+    epoch: int | None
+    figures: Mapping[str, list[str | None]]
+    tensors: tuple[Deviation, ...]
+    differences: tuple[str, ...]
+
+    @property
+    def identical(self) -> bool:
+        """Whether every figure and every weight has the same bits."""
+        return self.epoch is None and not self.tensors
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it."""
+        return {"identical": self.identical, **asdict(self)}
+
+
+def reproduce(
+    run: Run,
+    *,
+    began: Callable[[Experiment, Run], None] = lambda experiment, run: None,
+    observe: Callable[[Event], None] = lambda event: None,
+) -> Reproduction:
+    """Train ``run`` again, in a temporary folder, and compare metrics and weights.
+
+    Raises:
+        RunError: It has not ended, or cannot be read.
+        DataError: The data are not those of the training any more.
+        Interrupted: A signal came.
+    """
+    status = run.read_json("summary.json").get("status")
+    if status not in ("completed", "stopped_early", "diverged"):
+        raise RunError("its training has not ended", where=str(run.path), remedy=f"nncli resume {run.path} goes on")
+    config = load_config(run.path / "config.yaml")
+    made_in = run.read_json("environment.json")
+    experiment = build(config)
+    if made_in.get("data") != experiment.dataset.fingerprint:
+        raise DataError("the data changed since the training, which cannot be repeated", where=str(run.path))
+    order = list(experiment.network.layout) + list(experiment.network.statistics)
+    del experiment
+    with tempfile.TemporaryDirectory(prefix="nncli-reproduce-") as folder:
+        again = Run(Path(folder) / "run")
+        with contextlib.suppress(DivergedError):  # as it did before, or that is the difference
+            train(config, directory=again.path, began=began, observe=observe)
+        reasons = [*differences(made_in, again.read_json("environment.json")), *_turns(made_in)]
+        before, now = run.metrics.rows(), again.metrics.rows()
+        epoch, figures = _first_difference(before, now)
+        tensors = tuple(
+            deviation
+            for which in ("best", "last")
+            for deviation in _deviations(which, run.load_weights(which), again.load_weights(which), order)
+        )
+    return Reproduction(str(run.path), len(before), epoch, figures, tensors, tuple(reasons))
+
+
+def _turns(made_in: Mapping[str, Any]) -> Iterator[str]:
+    """Resumptions after which a training from the start goes another way."""
+    resumed = made_in.get("resumed")
+    for entry in resumed if isinstance(resumed, list) else []:
+        changes = entry.get("changes") if isinstance(entry, dict) else None
+        for key in ("training.epochs", "training.early_stopping.patience"):
+            if isinstance(changes, dict) and key in changes:
+                yield f"the run was resumed with another {key}"
+        if isinstance(entry, dict) and entry.get("differences"):
+            yield "the run was resumed in another environment"
+
+
+def _first_difference(
+    before: list[dict[str, str]], now: list[dict[str, str]]
+) -> tuple[int | None, dict[str, list[str | None]]]:
+    missing: dict[str, str] = {}
+    for epoch, (a, b) in enumerate(zip_longest(before, now, fillvalue=missing), start=1):
+        names = [name for name in {**a, **b} if name != TIME]
+        figures: dict[str, list[str | None]] = {n: [a.get(n), b.get(n)] for n in names if a.get(n) != b.get(n)}
+        if figures:
+            return epoch, figures
+    return None, {}
+
+
+def _deviations(
+    which: str, before: Mapping[str, Array], now: Mapping[str, Array], order: list[str]
+) -> Iterator[Deviation]:
+    for name in [*order, *sorted({*before, *now}.difference(order))]:
+        a, b = before.get(name), now.get(name)
+        if a is None or b is None or a.shape != b.shape or a.dtype != b.dtype:
+            yield Deviation(f"{which}: {name}", max(0 if x is None else x.size for x in (a, b)), None)
+        elif a.tobytes() != b.tobytes():
+            largest = float(np.abs(a.astype(np.float64) - b).max())
+            yield Deviation(f"{which}: {name}", int((a != b).sum()), largest if np.isfinite(largest) else None)

@@ -1,0 +1,198 @@
+"""A training that goes on where it was stopped, to the bits that it would have had."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nncli.builder import Experiment, build
+from nncli.config.document import KeyPath, display
+from nncli.config.loader import load_config
+from nncli.config.schema import Config
+from nncli.engine.optimizers import Optimizer
+from nncli.errors import ConfigError, DataError, RunError
+from nncli.recording import begin, record, resolved
+from nncli.run import Run, differences, environment
+from nncli.training.events import Event
+from nncli.training.interrupt import stop_on_signal
+from nncli.training.memory import refuse_too_large
+from nncli.training.sanity import FirstLoss, first_loss
+from nncli.training.trainer import Trainer
+
+HARMLESS: tuple[KeyPath, ...] = (
+    ("training", "epochs"),
+    ("training", "checkpoint"),
+    ("training", "kernels"),
+    ("training", "early_stopping", "patience"),
+    ("data", "path"),
+    ("data", "validation_path"),
+    ("data", "test_path"),
+)
+"""What may change: how long it trains, what has no bits of its own, and where the same data lie (their digest says)."""
+NOTHING = {"bytes": 0, "sha256": hashlib.sha256().hexdigest()}
+"""A metrics.csv without a row."""
+
+
+def resume(
+    path: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    began: Callable[[Experiment, Run], None] = lambda experiment, run: None,
+    warned: Callable[[str], None] = lambda text: None,
+    observe: Callable[[Event], None] = lambda event: None,
+) -> Run:
+    """Go on with the training of the run at ``path``, and return it.
+
+    From its newest checkpoint that is whole, or from the beginning if there is none: either way to the weights, the
+    metrics and the best epoch of a training that was never stopped, bit for bit, on the same machine and versions.
+    A run that is complete stays as it is.
+
+    Args:
+        path: The run, or ``latest``.
+        overrides: Changes to its config, such as ``training.epochs=300``; see ``HARMLESS``.
+        began: Called once, before the first step.
+        warned: Called with what is out of the ordinary.
+        observe: Called with every event.
+
+    Raises:
+        RunError: The run cannot be read or written, is in use, or diverged.
+        ConfigError: A change would make another training of it.
+        DataError: The data are not those of the training any more.
+        DivergedError, Interrupted: As ``train``.
+    """
+    from threadpoolctl import threadpool_limits
+
+    run = Run.open(path)
+    with run.locked():
+        run.sweep()
+        file = run.path / "config.yaml"
+        before, config = load_config(file), load_config(file, overrides)
+        changes = _changes(before, config)
+        status = _status(run)
+        if status == "diverged":
+            remedy = "its way is the same every time: train anew with another config"
+            raise RunError("its training diverged, and would again", where=str(run.path), remedy=remedy)
+        if status in ("completed", "stopped_early") and not changes:
+            warned(f"{run.path} is complete: nothing is left to do; training.epochs=N trains for longer")
+            return run
+        experiment = build(config)
+        refuse_too_large(experiment)
+        quiet = np.errstate(all="ignore")  # as Trainer asks for
+        with threadpool_limits(experiment.blas_threads, user_api="blas"), quiet, stop_on_signal() as signal:
+            made_in = _made_in(run)
+            if made_in is None:  # it was killed before its first step
+                begin(run, experiment)
+                made_in = run.read_json("environment.json")
+            if made_in.get("data") != experiment.dataset.fingerprint:
+                raise DataError("the data changed since the training began", where=str(run.path), remedy="train anew")
+            differs = differences(made_in, environment(sys.argv, experiment.kernels))
+            if differs:
+                warned(f"other bits than without the stop are possible: {'; '.join(differs)}")
+            trainer, start = _restored(run, experiment, warned)
+            if trainer.epoch > config.training.epochs:
+                message = f"{trainer.epoch} epochs are trained already"
+                raise ConfigError([config.problem("training.epochs", message, "take more, or none")])
+            if text := _stretched(before, experiment, trainer):
+                warned(text)
+            resumption = {
+                "command": sys.argv,
+                "from": {"epoch": trainer.epoch, "step": trainer.steps},
+                "changes": {display(key): values for key, values in changes.items()},
+                "differences": differs,
+            }
+            earlier = made_in.get("resumed")
+            all_of_them = [*(earlier if isinstance(earlier, list) else []), resumption]
+            run.write_json("environment.json", made_in | {"resumed": all_of_them})
+            if changes:
+                run.write_config(resolved(experiment))
+            run.write_json("summary.json", {"status": "running"})
+            began(experiment, run)
+            record(run, trainer, start, signal, observe)
+    return run
+
+
+def _status(run: Run) -> str:
+    """What summary.json says; nothing if it was not yet written."""
+    return str(run.read_json("summary.json").get("status")) if (run.path / "summary.json").exists() else ""
+
+
+def _made_in(run: Run) -> dict[str, Any] | None:
+    return run.read_json("environment.json") if (run.path / "environment.json").exists() else None
+
+
+def _restored(run: Run, experiment: Experiment, warned: Callable[[str], None]) -> tuple[Trainer, FirstLoss]:
+    """A trainer that goes on from the newest checkpoint that is whole, or begins; metrics.csv is cut to fit it."""
+    trainer = Trainer(experiment)
+    start = first_loss(experiment, trainer.weights)
+    if not trainer.resumable:
+        warned(f"{experiment.config.optimizer.name} keeps no checkpoints: it goes its way again, from the beginning")
+        run.metrics.cut(NOTHING)
+        return trainer, start
+    for path, found in run.checkpoints().load():
+        try:
+            if isinstance(found, RunError):
+                raise found
+            trainer.restore(found)
+            position = found.numbers.get("metrics")
+            run.metrics.cut(position if isinstance(position, dict) else {})
+        except (RunError, ValueError) as error:
+            what = str(error) if isinstance(error, RunError) else f"{path}: does not fit: {error}"
+            warned(f"{what}; what lies before it is tried")
+            trainer = Trainer(experiment)
+        else:
+            return trainer, start
+    warned("there is no checkpoint to go on from: the training goes its way again, from the beginning")
+    run.metrics.cut(NOTHING)
+    return trainer, start
+
+
+def _changes(before: Config, after: Config) -> dict[KeyPath, list[Any]]:
+    """What differs, key -> [before, after].
+
+    Raises:
+        ConfigError: For every change that would make another training of it.
+    """
+    a, b = dict(_flat(before.resolved())), dict(_flat(after.resolved()))
+    changes = {key: [a.get(key), b.get(key)] for key in a | b if a.get(key) != b.get(key)}
+    problems = [
+        after.problem(key, f"was {old!r}, and a run cannot go on with {new!r}", "train anew for that")
+        for key, (old, new) in changes.items()
+        if not any(key[: len(harmless)] == harmless for harmless in HARMLESS)
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return changes
+
+
+def _flat(content: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    if isinstance(content, Mapping) and content:
+        for key, value in content.items():
+            yield from _flat(value, (*path, key))
+    elif isinstance(content, list) and content:
+        for i, value in enumerate(content):
+            yield from _flat(value, (*path, i))
+    else:
+        yield path, content
+
+
+def _stretched(before: Config, experiment: Experiment, trainer: Trainer) -> str:
+    """What to say of a schedule that would have had other rates, had the training been so long from its start."""
+    optimizer, schedule, steps = experiment.optimizer, experiment.schedule, trainer.steps
+    if not isinstance(optimizer, Optimizer) or not steps:
+        return ""
+    rates = [
+        schedule.bind(optimizer.learning_rate, experiment.steps_per_epoch, epochs, dict(schedule.memory))
+        for epochs in (before.training.epochs, experiment.config.training.epochs)
+    ]
+    times = sorted({max(1, steps * i // 100) for i in range(1, 101)})
+    if all(rates[0](t) == rates[1](t) for t in times):
+        return ""
+    name = experiment.config.schedule.name
+    return (
+        f"schedule {name} depends on training.epochs: a training of so many from the start would have had other rates"
+    )

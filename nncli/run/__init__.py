@@ -1,0 +1,13 @@
+"""The run directory: everything about one training, in files that other programs can read.
+
+``directory`` knows the files and their names, ``files`` writes one whole or not at all, ``tensors`` has the format of
+weights and checkpoints, ``checkpoints`` keeps the newest few, ``metrics`` is the table of epochs, ``lock`` keeps two
+processes off one run, ``environment`` says what its bits depend on.
+"""
+
+from nncli.run.checkpoints import Checkpoints, State
+from nncli.run.directory import ROOT, Run
+from nncli.run.environment import differences, environment
+from nncli.run.tensors import digest_of
+
+__all__ = ["ROOT", "Checkpoints", "Run", "State", "differences", "digest_of", "environment"]

@@ -1,0 +1,176 @@
+"""The files of a run, and what they are called."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nncli.engine.buffers import Array
+from nncli.errors import RunError
+from nncli.registry import nearest
+from nncli.run.checkpoints import Checkpoints
+from nncli.run.files import cannot, read, sweep, write
+from nncli.run.lock import locked
+from nncli.run.metrics import Metrics
+from nncli.run.tensors import digest_of, read_tensors, write_tensors
+
+ROOT = Path("runs")
+WEIGHTS = "nncli-weights-1"
+"""The format of files of weights."""
+MOST_OF_JSON = 2**26
+"""Bytes that a JSON file of a run may have."""
+
+
+class Run:
+    """A directory with the files of one training. The layout is described in docs/run.md.
+
+    Attributes:
+        path: Where it is.
+        metrics: Its metrics.csv.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.metrics = Metrics(path / "metrics.csv")
+
+    @classmethod
+    def create(cls, name: str, directory: Path | None = None) -> Run:
+        """Make a new run: ``directory``, which must not exist, or the first free of runs/NAME, runs/NAME-2, ...
+
+        A run in runs/ becomes runs/latest; one elsewhere is not the business of that folder.
+
+        Raises:
+            RunError: ``directory`` exists, or cannot be made.
+        """
+        if directory is not None:
+            run = cls(directory)
+            try:
+                directory.mkdir(parents=True)
+            except FileExistsError:
+                raise RunError(
+                    "exists already", where=str(directory), remedy="a run is never written over: choose another --run"
+                ) from None
+            except OSError as error:
+                raise cannot("make", directory, error) from None
+        else:
+            run = cls(_first_free(name))
+        try:
+            (run.path / "weights").mkdir()
+        except OSError as error:
+            raise cannot("make", run.path / "weights", error) from None
+        if run.path.resolve().parent == ROOT.resolve():
+            _point_latest_at(run.path)
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """The run at ``path``, or the newest for ``latest``.
+
+        Raises:
+            RunError: There is no run.
+        """
+        directory = Path(path)
+        if str(path) == "latest" and not directory.exists():
+            directory = ROOT / "latest"
+            if not directory.exists():
+                if directory.is_symlink():
+                    raise RunError("the newest run was removed", where=str(directory), remedy="name another: runs/NAME")
+                raise RunError("there is no run yet", where=str(directory), remedy="nncli train CONFIG makes one")
+        if not directory.is_dir():
+            runs = [str(p) for p in directory.parent.glob("*") if (p / "config.yaml").exists()]
+            guess = nearest(str(path), runs)
+            raise RunError("no such run", where=str(path), remedy=f"did you mean {guess}?" if guess else "")
+        if not (directory / "config.yaml").is_file():
+            raise RunError("not a run directory: it has no config.yaml", where=str(path))
+        return cls(directory.resolve() if directory.is_symlink() else directory)
+
+    # -- what a training writes ------------------------------------------------------------------------------------
+
+    def write_config(self, resolved: Mapping[str, Any]) -> None:
+        """Write the config with every default; it trains the same network again."""
+        header = "# Every default written out: nncli train on this file trains the same network again.\n"
+        write(self.path / "config.yaml", header + yaml.safe_dump(dict(resolved), sort_keys=False, allow_unicode=True))
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        """Write ``content`` as strict JSON (a NaN is refused) to file ``name``."""
+        write(self.path / name, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """The content of JSON file ``name``.
+
+        Raises:
+            RunError: It is missing or no JSON object.
+        """
+        path = self.path / name
+        try:
+            content = json.loads(read(path, MOST_OF_JSON).decode())
+        except (ValueError, RecursionError):
+            raise RunError("is not JSON", where=str(path), remedy="train again") from None
+        if not isinstance(content, dict):
+            raise RunError("holds no JSON object", where=str(path), remedy="train again")
+        return content
+
+    def save_weights(self, which: str, tensors: Mapping[str, Array]) -> str:
+        """Write ``weights/{which}.safetensors`` and return the digest of its tensors."""
+        write_tensors(self.path / "weights" / f"{which}.safetensors", WEIGHTS, tensors)
+        return digest_of(tensors)
+
+    def load_weights(self, which: str) -> dict[str, Array]:
+        """The tensors of ``weights/{which}.safetensors``, every byte checked.
+
+        Raises:
+            RunError: The file is missing, damaged, or not nncli's.
+        """
+        return read_tensors(self.path / "weights" / f"{which}.safetensors", WEIGHTS)[0]
+
+    def checkpoints(self, keep: int = 2) -> Checkpoints:
+        """Those of the run, of which so many are kept."""
+        return Checkpoints(self.path, keep)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other processes from writing to it; RunError if one does."""
+        return locked(self.path)
+
+    def sweep(self) -> None:
+        """Remove what a killed process left half written; for who holds the lock."""
+        for folder in (self.path, self.path / "weights"):
+            sweep(folder)
+        self.checkpoints().sweep()
+
+
+def _first_free(name: str) -> Path:
+    """Make and return runs/NAME or runs/NAME-2, ...: mkdir itself decides between two processes that want the same."""
+    try:
+        ROOT.mkdir(exist_ok=True)
+    except OSError as error:
+        raise cannot("make", ROOT, error) from None
+    number = 2 if name == "latest" else 1  # runs/latest is the link to the newest
+    while True:
+        path = ROOT / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise cannot("make", path, error) from None
+        else:
+            return path
+
+
+def _point_latest_at(run: Path) -> None:
+    """Let runs/latest be a link to ``run``, replaced in one step."""
+    try:
+        ROOT.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".latest.", dir=ROOT) as folder:
+            link = Path(folder) / "latest"
+            link.symlink_to(os.path.relpath(run.resolve(), ROOT.resolve()), target_is_directory=True)
+            link.replace(ROOT / "latest")
+    except OSError as error:
+        raise cannot("write", ROOT / "latest", error) from None

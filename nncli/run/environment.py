@@ -1,0 +1,68 @@
+"""What the bits of a run depend on besides its config."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from typing import Any
+
+from nncli.machine import processor
+
+
+def environment(command: list[str], kernels: str) -> dict[str, Any]:
+    """Versions, BLAS and its threads, the processor, the command."""
+    from threadpoolctl import threadpool_info
+
+    packages = ["nncli", "numpy", "scipy", "scikit-learn", "polars", "safetensors"]
+    if kernels == "numba":
+        packages += ["numba", "llvmlite"]
+    return {
+        "command": command,
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "processor": processor().get("model name") or platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "kernels": kernels,
+        "packages": {name: metadata.version(name) for name in packages},
+        "threadpools": [
+            {key: pool.get(key) for key in ("user_api", "internal_api", "version", "num_threads", "architecture")}
+            for pool in threadpool_info()
+        ],
+    }
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What of it may change the bits, in words: ``numpy was 2.3.1 and is 2.4.6``."""
+    return [f"{name} was {_said(a)} and is {_said(b)}" for name, a, b in _pairs(before, now) if a != b]
+
+
+def _pairs(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    for key in ("python", "platform", "processor"):
+        yield key, before.get(key), now[key]
+    old, new = (_mapping(content.get("packages")) for content in (before, now))
+    for name in new:
+        if name not in ("numba", "llvmlite"):  # compiled loops give the bits of their NumPy twins
+            yield name, old.get(name), new[name]
+    old, new = (_blas(content) for content in (before, now))
+    for key, name in (("version", "BLAS"), ("architecture", "BLAS kernels"), ("num_threads", "BLAS threads")):
+        yield name, old.get(key), new.get(key)
+
+
+def _blas(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """NumPy's: it is loaded before that of SciPy."""
+    pools = content.get("threadpools")
+    found = [_mapping(pool) for pool in pools] if isinstance(pools, list) else []
+    return next((pool for pool in found if pool.get("user_api") == "blas"), {})
+
+
+def _mapping(content: Any) -> Mapping[str, Any]:
+    return content if isinstance(content, dict) else {}
+
+
+def _said(value: Any) -> str:
+    """Of a file that anybody may have written: nothing long, and nothing that moves a terminal's cursor."""
+    text = "unknown" if value is None else str(value)
+    return "".join(c for c in text[:80] if c.isprintable())

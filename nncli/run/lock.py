@@ -1,0 +1,61 @@
+"""One process at a time in a run: a lock of the operating system, which ends with the process, however that ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nncli.errors import RunError
+from nncli.run.files import cannot
+
+NAME = ".lock"
+LONGEST = 200
+"""Characters of what the holder says of itself."""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold ``folder`` for this process.
+
+    Raises:
+        RunError: Another process holds it; the message names it.
+    """
+    path = folder / NAME
+    try:
+        # a+: opening must not wipe out the name of who holds it
+        file = path.open("a+", encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise cannot("lock", path, error) from None
+    with file:
+        try:
+            _take(file.fileno())
+        except BlockingIOError:
+            file.seek(0)
+            holder = "".join(c for c in file.read(LONGEST) if c.isprintable()) or "another process"
+            remedy = "wait until it has ended, or stop it"
+            raise RunError(f"is in use by {holder}", where=str(folder), remedy=remedy) from None
+        except OSError as error:
+            raise cannot("lock", path, error) from None
+        with contextlib.suppress(OSError):  # on a full disk it holds all the same
+            file.truncate(0)
+            file.write(f"process {os.getpid()}\n")
+            file.flush()
+        yield
+
+
+def _take(descriptor: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            raise BlockingIOError from None
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
