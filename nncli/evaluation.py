@@ -121,11 +121,13 @@ def load_run(run: Run) -> Trained:
     summary = run.read_json("summary.json")
     which = summary.get("weights")
     if which not in ("best", "last"):
-        raise RunError("has no weights yet: its training did not end", where=str(run.path), remedy="train again")
+        remedy = f"nncli resume {run.path} goes on"
+        raise RunError("has no weights yet: its training did not end", where=str(run.path), remedy=remedy)
     tensors = run.load_weights(which)
     digests = summary.get("digests")
     if not isinstance(digests, dict) or digests.get(which) != digest_of(tensors):
-        raise RunError("its weights are not those that it was trained to", where=str(run.path), remedy="train again")
+        remedy = f"nncli resume {run.path} writes them again"
+        raise RunError("its weights are not those that it was trained to", where=str(run.path), remedy=remedy)
     precision = np.dtype(config.training.precision)
     weights = Weights(np.zeros(network.layout.size, precision), network.initial_statistics(precision))
     views = network.tensors(weights)

@@ -17,7 +17,7 @@ from nncli.config.schema import Config
 from nncli.engine.optimizers import Optimizer
 from nncli.errors import ConfigError, DataError, RunError
 from nncli.recording import begin, record, resolved
-from nncli.run import Run, differences, environment
+from nncli.run import Run, differences, digest_of, environment
 from nncli.training.events import Event
 from nncli.training.interrupt import stop_on_signal
 from nncli.training.memory import refuse_too_large
@@ -50,7 +50,7 @@ def resume(
 
     From its newest checkpoint that is whole, or from the beginning if there is none: either way to the weights, the
     metrics and the best epoch of a training that was never stopped, bit for bit, on the same machine and versions.
-    A run that is complete stays as it is.
+    A run that is complete stays as it is; if its weights were damaged, they are written again.
 
     Args:
         path: The run, or ``latest``.
@@ -77,7 +77,7 @@ def resume(
         if status == "diverged":
             remedy = "its way is the same every time: train anew with another config"
             raise RunError("its training diverged, and would again", where=str(run.path), remedy=remedy)
-        if status in ("completed", "stopped_early") and not changes:
+        if status in ("completed", "stopped_early") and not changes and _has_weights(run):
             warned(f"{run.path} is complete: nothing is left to do; training.epochs=N trains for longer")
             return run
         experiment = build(config)
@@ -117,8 +117,21 @@ def resume(
 
 
 def _status(run: Run) -> str:
-    """What summary.json says; nothing if it was not yet written."""
-    return str(run.read_json("summary.json").get("status")) if (run.path / "summary.json").exists() else ""
+    """What summary.json says; nothing if it was not yet written, or is damaged: it follows from the rest."""
+    try:
+        return str(run.read_json("summary.json").get("status"))
+    except RunError:
+        return ""
+
+
+def _has_weights(run: Run) -> bool:
+    """Whether its weights are whole, and those that it was trained to."""
+    digests = run.read_json("summary.json").get("digests")
+    try:
+        found = {which: digest_of(run.load_weights(which)) for which in ("best", "last")}
+    except RunError:
+        return False
+    return digests == found
 
 
 def _made_in(run: Run) -> dict[str, Any] | None:

@@ -128,7 +128,12 @@ class Run:
         Raises:
             RunError: The file is missing, damaged, or not nncli's.
         """
-        return read_tensors(self.path / "weights" / f"{which}.safetensors", WEIGHTS)[0]
+        try:
+            return read_tensors(self.path / "weights" / f"{which}.safetensors", WEIGHTS)[0]
+        except RunError as error:
+            (problem,) = error.problems
+            remedy = f"nncli resume {self.path} writes it again"
+            raise RunError(problem.message, where=problem.where, remedy=remedy) from None
 
     def checkpoints(self, keep: int = 2) -> Checkpoints:
         """Those of the run, of which so many are kept."""

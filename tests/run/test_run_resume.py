@@ -128,6 +128,18 @@ def test_a_complete_run_is_left_as_it_is() -> None:
     assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize("which", ["best", "last"])
+def test_weights_of_a_complete_run_that_were_damaged_or_lost_are_written_again(which: str) -> None:
+    run = train("run")
+    before = content(run)
+    path = run.path / f"weights/{which}.safetensors"
+    for damage in (lambda: path.write_bytes(path.read_bytes()[:-1]), path.unlink):
+        damage()
+        with pytest.raises(RunError, match="nncli resume run writes it again"):
+            run.load_weights(which)
+        assert content(nncli.resume(run.path)) == before
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
