@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 
 from nncli.config.schema import Block, Config, Regularization
 from nncli.data.dataset import Dataset, Part, make_dataset
-from nncli.data.files import read_table
+from nncli.data.files import is_folder, read_table
 from nncli.data.idx import read_idx_folder
 from nncli.data.preprocess import ClassEncoding, LabelEncoding, Preprocessing
 from nncli.data.scaling import Scaling
@@ -291,10 +291,11 @@ def read_file(config: Config, path: Path, *, weight_needed: bool = True) -> Tabl
     Unless ``weight_needed``, the column of weights may be missing.
     """
     data = config.data
-    if path.is_dir() and data.weight is not None and weight_needed:
+    folder = is_folder(path)
+    if folder and data.weight is not None and weight_needed:
         problem = config.problem("data.weight", f"{path.name} is a folder of IDX files, which has no columns")
         raise ConfigError([problem])
-    if path.is_dir():
+    if folder:
         return read_idx_folder(path)[0]
     if data.source is not None:
         target = data.source.build().load().target_names  # a file for a run on built-in data: the same columns
@@ -319,7 +320,7 @@ def _tables(config: Config) -> tuple[Table, Table | None, Table | None]:
     assert path is not None  # cross_check: one of source and path is given
     own = {key: config.data_path(key) for key in ("validation_path", "test_path")}
     validation, test = (None if file is None else read_file(config, file) for file in own.values())
-    if path.is_dir() and data.weight is None:
+    if data.weight is None and is_folder(path):
         images, test_images = read_idx_folder(path)
         return images, validation, test if test is not None else test_images
     return read_file(config, path), validation, test

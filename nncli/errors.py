@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from nncli.text import abridged, printable
+
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong.
+    """One thing that is wrong. As text it is one line that holds nothing but printable characters.
 
     Attributes:
         message: What is wrong, with the offending value.
@@ -22,8 +24,9 @@ class Problem:
     remedy: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.where}: {self.message}" if self.where else self.message
-        return f"{text}; {self.remedy}" if self.remedy else text
+        where, message, remedy = (printable(abridged(part)) for part in (self.where, self.message, self.remedy))
+        text = f"{where}: {message}" if where else message
+        return f"{text}; {remedy}" if remedy else text
 
 
 class NncliError(Exception):

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from nncli.errors import NncliError
+
+LONGEST_NAME = 200
+"""Characters of a name that somebody may have mistyped."""
+MOST_NAMES = 1000
+"""Names that it is compared with."""
 
 
 class Named(Protocol):
@@ -56,8 +62,14 @@ class Registry(Generic[Record]):
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that ``name`` most probably was meant to be, if one is near enough."""
-    by_folded = {candidate.casefold(): candidate for candidate in known}
+    """The known name that ``name`` most probably was meant to be, if one is near enough.
+
+    What nobody types is not compared, and not with everything: that would take the square of its length.
+    """
+    if len(name) > LONGEST_NAME:
+        return None
+    typed = (candidate for candidate in known if len(candidate) <= LONGEST_NAME)
+    by_folded = {candidate.casefold(): candidate for candidate in islice(typed, MOST_NAMES)}
     close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[close[0]] if close else None
 

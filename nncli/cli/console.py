@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
+from rich.text import Text
+
+from nncli.text import printable
 
 WIDE = 200
 """Columns of a table that goes to a file or a pipe."""
 
 
-class _Stdout(Console):
+class Screen(Console):
+    """A console on which names from strangers stay names.
+
+    Everything that is drawn goes through ``render_str``, as long as it is a str: no Text is made elsewhere.
+    """
+
+    def __init__(self, *, stderr: bool = False, width: int | None = None) -> None:
+        super().__init__(stderr=stderr, width=width, highlight=False, soft_wrap=True, emoji=False)
+
+    def render_str(self, text: str, *arguments: Any, **settings: Any) -> Text:
+        """Spell out what is not printable, before it is measured."""
+        return super().render_str(printable(text), *arguments, **settings)
+
+
+class _Stdout(Screen):
     """A console that leaves a closed pipe to ``main``, which knows what it means."""
 
     def on_broken_pipe(self) -> None:
@@ -24,14 +42,14 @@ class _Stdout(Console):
 def stdout() -> Console:
     """Where results are drawn."""
     width = None if sys.stdout.isatty() else WIDE  # a file has no margin
-    return _Stdout(highlight=False, soft_wrap=True, width=width)
+    return _Stdout(width=width)
 
 
 class Bar:
     """How far a training of so many ``epochs`` is: a line at the foot of the terminal, gone when it stops."""
 
     def __init__(self, epochs: int) -> None:
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        console = Screen(stderr=True)
         self._progress = Progress(
             TextColumn("epoch"),
             MofNCompleteColumn(),

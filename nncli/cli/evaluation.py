@@ -37,7 +37,7 @@ def _tables(evaluation: Evaluation, console: Console) -> Iterator[Table | str]:
     averages = evaluation.averages or ()
     if evaluation.classes is not None and evaluation.confusion is not None:
         yield _shares("class", "each class", evaluation.classes, averages)
-        yield _confusion(evaluation.classes, evaluation.confusion, console)
+        yield from _confusion(evaluation.classes, evaluation.confusion, console)
     if evaluation.labels is not None:
         yield _shares("label", "each label", evaluation.labels, averages)
     if evaluation.targets is not None and len(evaluation.targets) > 1:
@@ -65,7 +65,9 @@ def _shares(noun: str, title: str, reports: Iterable[ClassReport], averages: Ite
     return table
 
 
-def _confusion(classes: tuple[ClassReport, ...], counts: tuple[tuple[int, ...], ...], console: Console) -> Table | str:
+def _confusion(
+    classes: tuple[ClassReport, ...], counts: tuple[tuple[int, ...], ...], console: Console
+) -> Iterator[Table | str]:
     """The matrix under the names of the classes; where the terminal is too narrow, under numbers, or as a list."""
     names, numbers = [report.name for report in classes], [str(i + 1) for i in range(len(classes))]
     title = "confusion matrix: the true class down, the predicted across"
@@ -74,12 +76,13 @@ def _confusion(classes: tuple[ClassReport, ...], counts: tuple[tuple[int, ...], 
         for name, row in zip(rows, counts, strict=True):
             matrix.add_row(escape(name), *map(str, row))
         if _fits(heads, rows, counts, console.width):
-            return matrix
+            yield matrix
+            return
     wrong = [(n, i, j) for i, row in enumerate(counts) for j, n in enumerate(row) if n and i != j]
     most = sorted(wrong, key=lambda found: -found[0])[:MOST]
     lines = [f"  {count(n, 'row')} of {escape(names[i])} taken for {escape(names[j])}" for n, i, j in most]
     more = [f"  and {count(len(wrong) - MOST, 'more pair')}; --json has the matrix"] if len(wrong) > MOST else []
-    return "\n".join(["", "most often confused", *(lines or ["  none"]), *more])
+    yield from ["", "most often confused", *(lines or ["  none"]), *more]
 
 
 def _fits(heads: list[str], rows: list[str], counts: tuple[tuple[int, ...], ...], width: int) -> bool:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from nncli.cli import evaluate, explain, gradcheck, lr_find, profile, reproduce, resume, train, validate
+from nncli.cli.plain import print_lines
 from nncli.errors import NncliError
 from nncli.machine import choose_products
 
@@ -71,25 +72,23 @@ def main() -> None:
     try:
         app()
     except NncliError as error:
-        for problem in error.problems:
-            sys.stderr.write(f"{problem}\n")
+        print_lines(*map(str, error.problems), errors=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # whoever read our output has gone (nncli ... | head): nothing is left to say, and nothing to say it to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        sys.stderr.write(f"{error.filename or 'output'}: {error.strerror or error}\n")
+        print_lines(f"{error.filename or 'output'}: {error.strerror or error}", errors=True)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(2)
     except MemoryError as error:
         # NumPy says how much was asked for
-        sys.stderr.write(
-            f"out of memory: {str(error) or 'no more to be had'}; a smaller network, batch or table helps\n"
-        )
+        reason = str(error) or "no more to be had"
+        print_lines(f"out of memory: {reason}; a smaller network, batch or table helps", errors=True)
         sys.exit(2)
     except _Interrupted:
-        sys.stderr.write("interrupted\n")
+        print_lines("interrupted", errors=True)
         sys.exit(130)
 
 

@@ -8,16 +8,22 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from nncli.text import printable
 
-def print_lines(*lines: str) -> None:
-    """Lines on stdout, written at once: a pipe that is closed says so here, and not when the program has ended."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()
+
+def print_lines(*lines: str, errors: bool = False) -> None:
+    """Lines on stdout (or stderr), written at once: a closed pipe says so here, and not when the program has ended.
+
+    Names from strangers may be in them: what is not printable is spelled out.
+    """
+    stream = sys.stderr if errors else sys.stdout
+    stream.write("".join(f"{printable(line)}\n" for line in lines))
+    stream.flush()
 
 
 def print_json(content: Mapping[str, Any]) -> None:
     """One strict JSON object on stdout."""
-    print_lines(json.dumps(content, allow_nan=False, ensure_ascii=True, indent=2))
+    print_lines(*json.dumps(content, allow_nan=False, ensure_ascii=True, indent=2).splitlines())
 
 
 def figure(name: str, value: float | None) -> str:

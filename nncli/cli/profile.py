@@ -34,8 +34,6 @@ def profile(
 
     Trains for some seconds to measure. Nothing is written, and nothing of the training is kept.
     """
-    from rich.text import Text
-
     from nncli.cli.console import stdout
     from nncli.cli.plain import print_json
     from nncli.cli.proof import progress
@@ -52,7 +50,7 @@ def profile(
         return
     console = stdout()
     for line in page(found, console.width):
-        console.print(Text(line))
+        console.print(line, markup=False)
 
 
 def page(found: Profile, width: int) -> Iterator[str]:

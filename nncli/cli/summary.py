@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from textwrap import wrap
+from typing import Any
 
 import yaml
-from rich.text import Text
 
 from nncli.cli.console import stdout
 from nncli.cli.plain import count
 from nncli.engine.summary import BlockSummary
 from nncli.summary import Summary
-from nncli.training.memory import bytes_text
+from nncli.text import bytes_text
 
 COLUMNS = ("block", "made of", "output", "parameters", "multiply-adds", "memory")
 WORTH_LEAST = ("multiply-adds", "memory", "output")
@@ -27,11 +27,19 @@ def print_summary(name: str, summary: Summary, *, first: bool = True) -> None:
     if not first:
         console.print("---")
     width = console.width - len("# ")
-    console.print(Text(f"# {name} is right; every default written out:", "dim"))
-    for line in yaml.safe_dump(summary.resolved, sort_keys=False, allow_unicode=True).splitlines():
-        console.print(Text(line))
+    console.print(f"# {name} is right; every default written out:", style="dim", markup=False)
+    for line in _yaml(summary.resolved):
+        console.print(line, markup=False)
     for line in page(summary, width):
-        console.print(Text(f"# {line}".rstrip()))
+        console.print(f"# {line}".rstrip(), markup=False)
+
+
+def _yaml(resolved: dict[str, Any]) -> list[str]:
+    """Its lines; where a screen could not show some letter as it is, all but ASCII is escaped as YAML does it."""
+    lines = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True).split("\n")
+    if not all(map(str.isprintable, lines)):
+        lines = yaml.safe_dump(resolved, sort_keys=False).split("\n")
+    return lines[:-1]
 
 
 def page(summary: Summary, width: int) -> Iterator[str]:

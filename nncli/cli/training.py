@@ -46,8 +46,7 @@ class Training:
             self._bar.say(text)
         elif not self._silent:
             try:
-                sys.stderr.write(f"{text}\n")
-                sys.stderr.flush()
+                print_lines(text, errors=True)
             except BrokenPipeError:  # it is not the result that is lost, but what stops here is no success either
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
                 sys.exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from nncli import scoring
@@ -40,7 +41,7 @@ def _data(config: Config) -> Iterator[Problem]:
         yield config.problem("data.split", message, "leave some to train on")
     targets = [data.target] if isinstance(data.target, str) else data.target or []
     for key, names in (("target", targets), ("features", data.features or []), ("drop", data.drop)):
-        for name in sorted({name for name in names if names.count(name) > 1}):
+        for name in sorted(name for name, count in Counter(names).items() if count > 1):
             yield config.problem(("data", key), f"names {name!r} twice")
     for name in sorted(set(targets) & set(data.features or [])):
         yield config.problem("data.features", f"holds the target {name!r}", "a target cannot be a feature")

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from nncli.errors import ConfigError, Problem
+from nncli.filekind import irregular
 from nncli.registry import nearest
 
 Key: TypeAlias = str | int
@@ -145,11 +146,13 @@ def _read(path: Path) -> str:
             inside = sorted(p.name for p in path.glob("*.y*ml"))
             remedy = f"name a file in it: {', '.join(inside[:5])}" if inside else "name a YAML file"
             raise ConfigError("is a directory", where=where, remedy=remedy)
-        if not stat.S_ISREG(kind):
-            raise ConfigError("is not a regular file", where=where)
-        if path.stat().st_size > LARGEST_FILE:
+        if what := irregular(kind):
+            remedy = "save it as a file: paths in it are relative to its folder, and it may be read again"
+            raise ConfigError(f"is {what}, not a file", where=where, remedy=remedy)
+        with path.open("rb") as file:  # its size may be told wrong, as that of files in /proc is
+            raw = file.read(LARGEST_FILE + 1)
+        if len(raw) > LARGEST_FILE:
             raise ConfigError(f"is larger than {LARGEST_FILE:,} bytes", where=where, remedy="is it a config at all?")
-        raw = path.read_bytes()
     except FileNotFoundError:
         siblings = [str(p) for p in path.parent.glob("*") if p.is_file()]
         guess = nearest(where, siblings)

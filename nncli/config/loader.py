@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from nncli.config.checks import cross_check
 from nncli.config.document import Document, KeyPath, display, read_document
-from nncli.config.messages import Complaint, complaints
+from nncli.config.messages import MOST, Complaint, complaints
 from nncli.config.overrides import apply_overrides
 from nncli.config.schema import Config
 from nncli.errors import ConfigError, Problem
@@ -39,7 +39,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
             new = complaints(error, content)
             found += [c for c in new if not any(c.path[: len(old.path)] == old.path for old in found)]
             content = copy.deepcopy(content)
-            if not all([_remove(content, complaint.path) for complaint in new]):
+            if len(new) == MOST or not all([_remove(content, complaint.path) for complaint in new]):
                 break
     if config is None:
         raise ConfigError(_sorted(document, found, []))

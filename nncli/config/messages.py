@@ -15,6 +15,9 @@ from nncli.config.pieces import models_in
 from nncli.registry import nearest
 from nncli.scoring import name_here
 
+MOST = 100
+"""Complaints about one file: a file with more of them is something else."""
+
 
 @dataclass(frozen=True)
 class Complaint:
@@ -54,12 +57,9 @@ def complaints(error: ValidationError, content: dict[str, Any]) -> list[Complain
     for detail in error.errors(include_url=False):
         by_path.setdefault(_path(detail, content), []).append(detail)
     # of the alternatives of a union, the one that got further in is the one that was meant
-    by_path = {path: found for path, found in by_path.items() if not any(_within(other, path) for other in by_path)}
-    return [_complaint(path, details, *_known_keys(Config, path, content)) for path, details in by_path.items()]
-
-
-def _within(inner: KeyPath, outer: KeyPath) -> bool:
-    return len(inner) > len(outer) and inner[: len(outer)] == outer
+    around = {path[:length] for path in by_path for length in range(len(path))}
+    meant = [(path, details) for path, details in by_path.items() if path not in around]
+    return [_complaint(path, details, *_known_keys(Config, path, content)) for path, details in meant[:MOST]]
 
 
 def _path(detail: ErrorDetails, content: Any) -> KeyPath:

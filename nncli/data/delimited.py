@@ -6,17 +6,24 @@ import csv
 import gzip
 import io
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nncli.data.columns import listed
+from nncli.data.room import COPIES, refuse_too_large, refuse_too_many_columns
 from nncli.data.table import SHOWN, shortened
+from nncli.data.zstd import MAGIC, most_content
 from nncli.errors import DataError, Problem
+from nncli.machine import memory_limit
 
 if TYPE_CHECKING:
     import polars as pl
+
+BLOCK = 1 << 20
+CELL = 16  # bytes that polars keeps for a cell of text, besides what is in it
 
 
 def read_delimited(path: Path, separator: str) -> tuple[pl.DataFrame, int | None]:
@@ -34,6 +41,9 @@ def read_delimited(path: Path, separator: str) -> tuple[pl.DataFrame, int | None
 
     text = _Text.of(path.name, separator, _content(path))
     header = text.header()
+    limit = memory_limit()
+    if limit is not None and COPIES * CELL * len(header) * (1 + text.data.count(b"\n")) > limit.bytes:
+        text.refuse_broken_rows(header)  # rows that are too short would be filled up to the width of the header
     try:
         # Text first: what is a number is decided with every row seen, and the cells that are none can be named.
         frame = pl.read_csv(io.BytesIO(text.data), separator=separator, infer_schema=False)
@@ -59,15 +69,26 @@ def _content(path: Path) -> bytes:
     match path.suffix.lower():
         case ".gz":
             try:
-                with gzip.open(path) as file:
-                    return file.read()
+                return _gunzip(path)
             except (gzip.BadGzipFile, EOFError, zlib.error) as error:
                 remedy = "compress or download it again"
                 raise DataError(f"not a whole gzip file: {error}", where=path.name, remedy=remedy) from None
         case ".zst":
             return _zstd(path)
         case _:
+            refuse_too_large(path.stat().st_size, path.name, memory_limit())
             return path.read_bytes()
+
+
+def _gunzip(path: Path) -> bytes:
+    """Decompress, as long as there is room for more."""
+    limit, blocks, size = memory_limit(), [], 0
+    with gzip.open(path) as file:
+        while block := file.read(BLOCK):
+            blocks.append(block)
+            size += len(block)
+            refuse_too_large(size, path.name, limit)
+    return b"".join(blocks)
 
 
 def _zstd(path: Path) -> bytes:
@@ -76,8 +97,10 @@ def _zstd(path: Path) -> bytes:
 
     again = "compress it again, as UTF-8"
     with path.open("rb") as file:
-        magic = file.read(4)
-    if magic != b"\x28\xb5\x2f\xfd":  # polars would read plain text as it is
+        magic = file.read(len(MAGIC))
+        file.seek(0)
+        refuse_too_large(most_content(file), path.name, memory_limit())
+    if magic != MAGIC:  # polars would read plain text as it is
         raise DataError(f"not a zstd file: it begins with {magic.hex(' ') or 'nothing'}", where=path.name, remedy=again)
     try:
         lines = pl.read_csv(path, has_header=False, separator="\x1f", quote_char=None, infer_schema=False)
@@ -138,6 +161,7 @@ class _Text:
         except csv.Error as error:
             raise DataError(f"the header cannot be read: {error}", where=where, remedy="look at its quotes") from None
         names = [cell.strip() for cell in cells]
+        refuse_too_many_columns(len(names), where)
         if len(names) == 1 and (other := next((sign for sign in ";\t,|" if sign in names[0]), None)):
             raise DataError(
                 f"a single column {names[0]!r}: it seems to be separated by {other!r}, not by {self.separator!r}",
@@ -146,7 +170,7 @@ class _Text:
             )
         index = "name it in the header, or leave it out (pandas writes its index so, and not with `index=False`)"
         problems = [Problem(f"column {i + 1} has no name", where, index) for i, name in enumerate(names) if not name]
-        counts = {name: names.count(name) for name in dict.fromkeys(names) if name}
+        counts = Counter(filter(None, names))
         problems += [
             Problem(f"the header names {name!r} {count} times", where, "give every column a name of its own")
             for name, count in counts.items()

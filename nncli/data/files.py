@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nncli.data.delimited import read_delimited
 from nncli.data.frame import table_from_frame
 from nncli.data.npz import read_npz
+from nncli.data.room import refuse_too_large, refuse_too_many_columns
 from nncli.data.table import Table
 from nncli.errors import DataError
+from nncli.filekind import irregular
+from nncli.machine import memory_limit
 from nncli.registry import nearest
 
 if TYPE_CHECKING:
     import polars as pl
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
+CELL = 8  # bytes of a number, which a column of equal ones does not need in the file
 SUFFIXES = ".csv, .tsv (each also .gz or .zst), .parquet, .npz"
 
 
@@ -64,9 +69,7 @@ def read_table(
                     remedy=f"known are {SUFFIXES}, and folders of IDX files",
                 )
     except OSError as error:
-        raise DataError(
-            f"cannot be read: {error.strerror or error}", where=str(path), remedy="look at its rights"
-        ) from None
+        raise _unreadable(path, error) from None
     if weight not in frame.columns and not weight_needed:
         weight = None
     return table_from_frame(
@@ -81,10 +84,33 @@ def read_table(
     )
 
 
+def is_folder(path: Path) -> bool:
+    """Whether ``path`` is a folder, which may hold IDX files.
+
+    Raises:
+        DataError: Nobody can say: its name is too long, or a folder on the way is closed.
+    """
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a null character is no part of a name
+        return False
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(
+        f"cannot be read: {error.strerror or error}", where=str(path), remedy="look at its name and rights"
+    )
+
+
 def _check_exists(path: Path) -> None:
-    if path.is_dir():
+    if is_folder(path):
         raise DataError("a folder, not a file", where=str(path), remedy=f"name one file: {SUFFIXES}")
     if path.exists():
+        if what := irregular(path.stat().st_mode):
+            remedy = "save its content as a file: a table is read more than once"
+            raise DataError(f"{what}, not a file", where=str(path), remedy=remedy)
         return
     folder = path.parent
     if not folder.is_dir():
@@ -102,6 +128,10 @@ def _read_parquet(path: Path) -> pl.DataFrame:
     import polars as pl
 
     try:
+        described = pl.scan_parquet(path)
+        columns, rows = described.collect_schema().len(), described.select(pl.len()).collect().item()
+        refuse_too_large(CELL * columns * rows, path.name, memory_limit())
+        refuse_too_many_columns(columns, path.name)
         return pl.read_parquet(path)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:  # it panics at some damaged files
         reason = str(error).partition("\n")[0]

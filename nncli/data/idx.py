@@ -14,12 +14,13 @@ from typing import IO, cast
 
 import numpy as np
 
+from nncli.data.room import DEFLATE_RATIO, refuse_too_large, refuse_too_many_columns
 from nncli.data.table import Array, Table
 from nncli.errors import DataError
+from nncli.machine import memory_limit
 
 UNSIGNED_BYTE = 0x08  # the third byte of the magic number says the type, the fourth the number of dimensions
 BLOCK = 1 << 20
-DEFLATE_RATIO = 1032  # no deflate stream grows by more (https://zlib.net/zlib_tech.html)
 
 
 def read_idx_folder(path: Path) -> tuple[Table, Table | None]:
@@ -93,6 +94,8 @@ def read_idx(path: Path, dimensions: int) -> Array:
             size, stored = math.prod(shape), os.stat(path).st_size
             if size > stored * (DEFLATE_RATIO if compressed else 1):
                 raise _cut_off(path.name, shape)
+            refuse_too_large(size, path.name, memory_limit())
+            refuse_too_many_columns(math.prod(shape[1:]), path.name)
             data, filled = np.empty(size, np.uint8), 0
             while filled < size:
                 block = np.frombuffer(file.read(min(BLOCK, size - filled)), np.uint8)
@@ -106,6 +109,9 @@ def read_idx(path: Path, dimensions: int) -> Array:
                 )
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"not a whole gzip file: {error}", where=path.name, remedy="download it again") from None
+    except OSError as error:
+        remedy = "look at its rights"
+        raise DataError(f"cannot be read: {error.strerror or error}", where=str(path), remedy=remedy) from None
     return data.reshape(shape)
 
 

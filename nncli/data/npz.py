@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
+import tokenize
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -10,8 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from nncli.data.columns import choose_features, missing
+from nncli.data.room import DEFLATE_RATIO, refuse_too_large, refuse_too_many_columns
 from nncli.data.table import Array, Table
 from nncli.errors import DataError, Problem
+from nncli.machine import memory_limit
 
 # What numpy.load and zipfile raise for damaged files.
 _UNREADABLE = (
@@ -22,9 +27,14 @@ _UNREADABLE = (
     TypeError,
     MemoryError,
     RuntimeError,
+    SyntaxError,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )
+
+RATIOS = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE_RATIO}
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def read_npz(
@@ -78,7 +88,8 @@ def _load(path: Path, names: tuple[str, ...], optional: tuple[str | None, ...]) 
     if not zipfile.is_zipfile(path):
         raise DataError("not an .npz archive", where=path.name, remedy="write it with `numpy.savez(path, X=X, y=y)`")
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # at a header that Python 2 wrote
             problems += [
                 Problem(
                     missing("array", name, archive.files),
@@ -90,7 +101,9 @@ def _load(path: Path, names: tuple[str, ...], optional: tuple[str | None, ...]) 
             ]
             if problems:
                 raise DataError(problems)
-            return {name: archive[name] for name in names if name in archive.files}
+            held = [name for name in names if name in archive.files]
+            refuse_too_large(sum(_declared(path, archive.zip, name) for name in held), path.name, memory_limit())
+            return {name: archive[name] for name in held}
     except _UNREADABLE as error:
         if "Object arrays" in str(error):
             raise DataError(
@@ -101,6 +114,29 @@ def _load(path: Path, names: tuple[str, ...], optional: tuple[str | None, ...]) 
         reason = str(error).partition("\n")[0]
         remedy = "write it with `numpy.savez(path, X=X, y=y)`"
         raise DataError(f"not a whole .npz archive: {reason}", where=path.name, remedy=remedy) from None
+
+
+def _declared(path: Path, archive: zipfile.ZipFile, name: str) -> int:
+    """The bytes of the array ``name`` by its header, if the file can hold them: NumPy takes memory before it looks.
+
+    Raises:
+        ValueError: It cannot, or they are not as many as are stored.
+    """
+    info = archive.getinfo(name if name in archive.namelist() else f"{name}.npy")
+    if info.compress_type not in RATIOS:
+        raise ValueError(f"{name!r} is compressed in an unusual way")
+    if info.file_size > path.stat().st_size * RATIOS[info.compress_type]:
+        raise ValueError(f"{name!r} is said to hold {info.file_size:,} bytes, more than the file can")
+    with archive.open(info) as member:
+        version = np.lib.format.read_magic(member)
+        if version not in HEADERS:
+            raise ValueError(f"{name!r} is of version {version[0]}.{version[1]}")
+        shape, _, dtype = HEADERS[version](member)
+        size = math.prod(shape) * dtype.itemsize
+        if not dtype.hasobject and (min(shape, default=0) < 0 or size != info.file_size - member.tell()):
+            raise ValueError(f"{name!r} is said to hold {size:,} bytes, and there are {info.file_size:,} with a header")
+    refuse_too_many_columns(math.prod(shape[1:]), path.name)
+    return size
 
 
 def _check(origin: str, arrays: dict[str, Array], target: tuple[str, ...]) -> None:
@@ -115,11 +151,19 @@ def _check(origin: str, arrays: dict[str, Array], target: tuple[str, ...]) -> No
             problems.append(Problem(f"array {name!r} has the shape {array.shape}", origin, f"it should be {shape}"))
         elif math.prod(array.shape[1:]) == 0:
             problems.append(Problem(f"array {name!r} {array.shape} has no column", origin, "save one with columns"))
+        elif array.dtype.kind == "U" and not _is_text(array):
+            problems.append(Problem(f"array {name!r} holds what is no text", origin, "write it again"))
     if not problems and len({len(array) for array in arrays.values()}) > 1:
         sizes = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())
         problems.append(Problem(f"arrays of different lengths: {sizes}", origin, "a row of each belongs together"))
     if problems:
         raise DataError(problems)
+
+
+def _is_text(array: Array) -> bool:
+    """Whether all of its characters are some: NumPy takes any 32 bits for one, and Python fails at it later."""
+    codes = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="))).view(np.uint32)
+    return not ((codes > sys.maxunicode) | ((codes >= 0xD800) & (codes < 0xE000))).any()
 
 
 def _names(name: str, array: Array) -> tuple[str, ...]:

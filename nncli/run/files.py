@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from nncli.errors import RunError
+from nncli.filekind import irregular
 
 MARK = ".partial"
 """At the end of the name of what is being written."""
@@ -90,8 +90,8 @@ def read(path: Path, most: int) -> bytes:
         descriptor = os.open(path, sum(flags, start=os.O_RDONLY))
         with os.fdopen(descriptor, "rb") as file:
             found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                raise RunError("is no file", where=str(path))
+            if what := irregular(found.st_mode):
+                raise RunError(f"is {what}, not a file", where=str(path))
             if found.st_size > most:
                 message = f"is larger ({found.st_size:,} bytes) than it can be ({most:,} bytes)"
                 raise RunError(message, where=str(path))

@@ -15,6 +15,7 @@ from nncli.engine.parameters import Weights
 from nncli.engine.summary import blocks_of
 from nncli.errors import ConfigError
 from nncli.machine import memory_limit
+from nncli.text import bytes_text
 from nncli.training.sanity import rows_judged
 from nncli.training.trainer import Trainer
 
@@ -119,17 +120,3 @@ def _data(experiment: Experiment) -> int:
                     yield rows.weights
 
     return sum({id(array): array.nbytes for array in arrays()}.values())
-
-
-def bytes_text(n: int) -> str:
-    """``n`` bytes as a person says it: ``824 bytes``, ``4.0 TB``.
-
-    >>> bytes_text(4_000_000_000_000), bytes_text(31_400)
-    ('4.0 TB', '31 kB')
-    """
-    size, unit = float(n), "bytes"
-    for larger in ("kB", "MB", "GB", "TB", "PB", "EB"):
-        if size < 999.5:
-            break
-        size, unit = size / 1000, larger
-    return f"{size:.0f} {unit}" if unit == "bytes" or size >= 9.95 else f"{size:.1f} {unit}"

@@ -224,7 +224,7 @@ def test_a_missing_file_a_directory_and_a_device_are_told_apart(tmp_path: Path) 
         with pytest.raises(ConfigError) as error:
             load_config(tmp_path / path)
         assert str(error.value) == message
-    with pytest.raises(ConfigError, match="is not a regular file"):
+    with pytest.raises(ConfigError, match="is a device, not a file; save it as a file"):
         load_config("/dev/null")
 
 

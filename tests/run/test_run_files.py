@@ -146,14 +146,14 @@ def test_many_that_save_at_once_do_not_meet(tmp_path: Path) -> None:
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(RunError, match="is no file"):
+    with pytest.raises(RunError, match="is a pipe, not a file"):
         files.read(tmp_path / "pipe", 100)
 
 
 def test_devices_folders_and_links_are_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("secret")
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(RunError, match="is no file"):
+    with pytest.raises(RunError, match="is a device, not a file"):
         files.read(Path("/dev/zero"), 100)
     with pytest.raises(RunError, match="cannot read it: Is a directory"):
         files.read(tmp_path, 100)

@@ -17,8 +17,9 @@ from nncli.config.loader import load_config
 from nncli.config.schema import Config
 from nncli.engine import optimizers
 from nncli.errors import ConfigError
+from nncli.text import bytes_text
 from nncli.training import memory
-from nncli.training.memory import bytes_text, memory_of
+from nncli.training.memory import memory_of
 
 CONFIG = """\
 data: {{source: {{name: blobs, n_samples: 400, n_features: 20}}}}
