@@ -103,7 +103,7 @@ def _zstd(path: Path) -> bytes:
     if magic != MAGIC:  # polars would read plain text as it is
         raise DataError(f"not a zstd file: it begins with {magic.hex(' ') or 'nothing'}", where=path.name, remedy=again)
     try:
-        lines = pl.read_csv(path, has_header=False, separator="\x1f", quote_char=None, infer_schema=False)
+        lines = pl.read_csv(path, has_header=False, separator="\x1f", quote_char=None, infer_schema=False, glob=False)
     except pl.exceptions.NoDataError:
         return b""
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -130,6 +130,8 @@ class _Text:
         text = cls(origin, separator, data.rstrip(b"\r\n"), first_line)
         if not text.data:
             raise DataError("the file is empty", where=origin, remedy="give it a header line and rows")
+        if text.data.startswith(b"x\x01"):  # it may even be UTF-8, and polars would unpack it
+            raise DataError("it begins as a zlib file does", where=origin, remedy="unpack it first")
         if not data.isascii():
             try:
                 data.decode()

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nncli.data.delimited import read_delimited
 from nncli.data.frame import table_from_frame
 from nncli.data.npz import read_npz
-from nncli.data.room import refuse_too_large, refuse_too_many_columns
+from nncli.data.parquet import read_parquet
 from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.filekind import irregular
-from nncli.machine import memory_limit
 from nncli.registry import nearest
 
-if TYPE_CHECKING:
-    import polars as pl
-
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
-CELL = 8  # bytes of a number, which a column of equal ones does not need in the file
 SUFFIXES = ".csv, .tsv (each also .gz or .zst), .parquet, .npz"
 
 
@@ -56,7 +50,7 @@ def read_table(
                 frame, first_line = read_delimited(path, SEPARATORS[kind])
                 inferred = True
             case [*_, ".parquet"]:
-                frame, first_line = _read_parquet(path), None
+                frame, first_line = read_parquet(path), None
                 inferred = False
             case [*_, ".npz"]:
                 return read_npz(
@@ -122,17 +116,3 @@ def _check_exists(path: Path) -> None:
         where=str(path),
         remedy=f"did you mean {guess!r}?" if guess else "look at its spelling and folder",
     )
-
-
-def _read_parquet(path: Path) -> pl.DataFrame:
-    import polars as pl
-
-    try:
-        described = pl.scan_parquet(path)
-        columns, rows = described.collect_schema().len(), described.select(pl.len()).collect().item()
-        refuse_too_large(CELL * columns * rows, path.name, memory_limit())
-        refuse_too_many_columns(columns, path.name)
-        return pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:  # it panics at some damaged files
-        reason = str(error).partition("\n")[0]
-        raise DataError(f"not a whole parquet file: {reason}", where=path.name, remedy="write it again") from None

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fuzz.budget import SEED, inputs
+from fuzz.fuzzing import SEED, inputs
 
 SCRIPT = Path(__file__).with_name("readers.py")
 DATA = ("csv", "tsv", "csv.gz", "csv.zst", "parquet", "npz", "npz of columns")

@@ -1,4 +1,4 @@
-"""How much is fuzzed, and from which seed.
+"""How much is fuzzed, from which seed, and how it may end.
 
 By default a little of each kind, always the same, so that the suite stays short. ``NNCLI_FUZZ=2000 pytest tests/fuzz``
 tries so many inputs of each kind, ``NNCLI_FUZZ_SEED=7`` others.
@@ -7,10 +7,14 @@ tries so many inputs of each kind, ``NNCLI_FUZZ_SEED=7`` others.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import hypothesis
+
+from nncli.errors import NncliError
 
 ASKED = os.environ.get("NNCLI_FUZZ")
 SEED = int(os.environ.get("NNCLI_FUZZ_SEED", "0"))
@@ -36,3 +40,25 @@ def fuzzed(default: int) -> Callable[[Any], Any]:
         return settings(test) if SEED == 0 else hypothesis.seed(SEED)(settings(test))
 
     return decorate
+
+
+@contextmanager
+def counted(ends: Counter[str]) -> Iterator[None]:
+    """Note how it ends within: well, or with an NncliError that is a line of text for each problem."""
+    try:
+        yield
+    except NncliError as error:
+        ends["refused"] += 1
+        if wrong := unreadable(error):
+            raise AssertionError(wrong) from error
+    else:
+        ends["accepted"] += 1
+
+
+def unreadable(error: NncliError) -> str:
+    """What a person could not make out in it."""
+    lines = str(error).split("\n")
+    if len(lines) != len(error.problems):
+        return f"{len(error.problems)} problems on {len(lines)} lines: {error}"
+    bad = [line for line in lines if not line or not line.isprintable() or "Traceback" in line]
+    return f"lines that say nothing: {bad}" if bad else ""

@@ -1,0 +1,126 @@
+"""Any config ends in a config or in a refusal that a person can read, and soon; any training in a run or a refusal."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from fuzz.configs import OVERRIDES, SCHEMA, broken, right, texts
+from fuzz.fuzzing import counted, fuzzed
+from hypothesis import given
+from hypothesis import strategies as st
+
+import nncli
+from nncli.config.schema import Config
+
+SLOW = 5
+"""Seconds that nobody should wait for a config."""
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+def test_any_text_is_a_config_or_is_refused(folder: Path) -> None:
+    ends: Counter[str] = Counter()
+    path = folder / "c.yaml"
+
+    def one(text: str, overrides: list[str]) -> None:
+        path.write_bytes(text.encode(errors="surrogatepass"))
+        began = time.perf_counter()
+        with counted(ends):
+            assert isinstance(nncli.load_config(path, overrides), Config)
+        assert time.perf_counter() - began < SLOW
+
+    fuzzed(150)(given(text=texts(), overrides=OVERRIDES)(one))()
+    print(f"configs: {dict(ends)}")
+    # were all refused, or all taken, they would try nothing
+    assert ends["accepted"]
+    assert ends["refused"]
+
+
+def piece(name: str) -> st.SearchStrategy[Any]:
+    return right(SCHEMA["properties"][name])
+
+
+@st.composite
+def small(draw: st.DrawFn) -> dict[str, Any]:
+    """A config that is nearly right, of a training that is soon over."""
+    blocks = draw(st.lists(right({"$ref": "#/$defs/Block"}), min_size=1, max_size=3))
+    for block in blocks:
+        block["units"] = draw(st.integers(1, 5))
+    output, loss, target = draw(
+        st.sampled_from(
+            [
+                ("softmax", "cross_entropy", "c"),
+                ("identity", "mse", "y"),
+                ("sigmoid", "binary_cross_entropy", "c"),
+                ("sigmoid", "binary_cross_entropy", ["k", "l"]),
+                ("identity", None, "y"),
+                ("softmax", None, "c"),
+                (None, None, ["y", "k"]),
+            ]
+        )
+    )
+    blocks[-1] = (
+        {"activation": output} if output else {key: blocks[-1][key] for key in ("activation",) if key in blocks[-1]}
+    )
+    config: dict[str, Any] = {
+        "data": {"path": "t.csv", "target": target, "drop": [x for x in ("c", "k", "l", "y") if x not in target]},
+        "model": {"layers": blocks},
+        "loss": loss or draw(piece("loss")),
+    }
+    for key in ("optimizer", "schedule", "regularization", "metrics"):
+        if draw(st.booleans()):
+            config[key] = draw(piece(key))
+    if draw(st.booleans()):
+        config["data"]["split"] = {"validation": 0.25, "test": 0.25}
+    if draw(st.booleans()):
+        config["data"]["preprocess"] = draw(right({"$ref": "#/$defs/Preprocess"}))
+    training = draw(right({"$ref": "#/$defs/Training"})) if draw(st.booleans()) else {}
+    config["training"] = {**training, "epochs": draw(st.integers(0, 2)), "threads": 1, "kernels": "numpy"}
+    return config
+
+
+TABLE = """\
+a,b,c,k,l,y
+1,0.5,u,1,0,0.1
+2,-1e9,v,0,0,2
+-3,0,u,1,1,-7
+4,1e-9,v,0,1,3.5
+0,2,u,1,0,0
+6,2,v,1,1,1
+7,9,u,0,0,12
+8,3,v,1,0,-2
+"""
+
+
+def test_any_training_ends_in_a_run_or_is_refused(folder: Path) -> None:
+    ends: Counter[str] = Counter()
+    (folder / "t.csv").write_text(TABLE)
+
+    def one(config: Any) -> None:
+        (folder / "t.yaml").write_text(yaml.safe_dump(config, allow_unicode=True))
+        shutil.rmtree(folder / "run", ignore_errors=True)
+        with counted(ends):
+            loaded = nncli.load_config(folder / "t.yaml")
+            if loaded.data.path != "t.csv" or loaded.training.epochs > 2:
+                return
+            run = nncli.train(loaded, directory=folder / "run")
+            assert run.read_json("summary.json")["status"] in ("completed", "stopped_early")
+            nncli.load_config(run.path / "config.yaml")
+            ends["trained"] += 1
+
+    fuzzed(40)(given(config=small() | broken(small()))(one))()
+    print(f"trainings: {dict(ends)}")
+    assert ends["trained"]
+    assert ends["refused"]
