@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
-from fuzz.configs import OVERRIDES, SCHEMA, broken, right, texts
+from fuzz.configs import OVERRIDES, broken, small, texts
 from fuzz.fuzzing import counted, fuzzed
 from hypothesis import given
-from hypothesis import strategies as st
 
 import nncli
 from nncli.config.schema import Config
@@ -46,49 +45,6 @@ def test_any_text_is_a_config_or_is_refused(folder: Path) -> None:
     # were all refused, or all taken, they would try nothing
     assert ends["accepted"]
     assert ends["refused"]
-
-
-def piece(name: str) -> st.SearchStrategy[Any]:
-    return right(SCHEMA["properties"][name])
-
-
-@st.composite
-def small(draw: st.DrawFn) -> dict[str, Any]:
-    """A config that is nearly right, of a training that is soon over."""
-    blocks = draw(st.lists(right({"$ref": "#/$defs/Block"}), min_size=1, max_size=3))
-    for block in blocks:
-        block["units"] = draw(st.integers(1, 5))
-    output, loss, target = draw(
-        st.sampled_from(
-            [
-                ("softmax", "cross_entropy", "c"),
-                ("identity", "mse", "y"),
-                ("sigmoid", "binary_cross_entropy", "c"),
-                ("sigmoid", "binary_cross_entropy", ["k", "l"]),
-                ("identity", None, "y"),
-                ("softmax", None, "c"),
-                (None, None, ["y", "k"]),
-            ]
-        )
-    )
-    blocks[-1] = (
-        {"activation": output} if output else {key: blocks[-1][key] for key in ("activation",) if key in blocks[-1]}
-    )
-    config: dict[str, Any] = {
-        "data": {"path": "t.csv", "target": target, "drop": [x for x in ("c", "k", "l", "y") if x not in target]},
-        "model": {"layers": blocks},
-        "loss": loss or draw(piece("loss")),
-    }
-    for key in ("optimizer", "schedule", "regularization", "metrics"):
-        if draw(st.booleans()):
-            config[key] = draw(piece(key))
-    if draw(st.booleans()):
-        config["data"]["split"] = {"validation": 0.25, "test": 0.25}
-    if draw(st.booleans()):
-        config["data"]["preprocess"] = draw(right({"$ref": "#/$defs/Preprocess"}))
-    training = draw(right({"$ref": "#/$defs/Training"})) if draw(st.booleans()) else {}
-    config["training"] = {**training, "epochs": draw(st.integers(0, 2)), "threads": 1, "kernels": "numpy"}
-    return config
 
 
 TABLE = """\
