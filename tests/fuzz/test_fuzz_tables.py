@@ -124,9 +124,8 @@ def tables(draw: st.DrawFn) -> bytes:
     separator = draw(st.sampled_from([","] * 20 + [";", "\t", " "]))
     end = draw(st.sampled_from(["\n"] * 10 + ["\r\n"] * 5 + ["\r", "\n\n"]))
     text = end.join(separator.join(line) for line in lines)
-    text = (
-        draw(st.sampled_from([*[""] * 9, "\ufeff", "\n", "\r\n\n"])) + text + draw(st.sampled_from(["", end, end * 2]))
-    )
+    start = draw(st.sampled_from([*[""] * 9, "\ufeff", "\n", "\r\n\n"]))
+    close = draw(st.sampled_from(["", end, end * 2]))
     return f"{start}{text}{close}".encode(
         draw(st.sampled_from(["utf-8"] * 20 + ["utf-16", "latin-1"])), errors="replace"
     )
