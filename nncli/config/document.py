@@ -25,6 +25,7 @@ KeyPath: TypeAlias = tuple[Key, ...]
 
 LARGEST_FILE = 1 << 20
 DEEPEST = 32
+MOST_VALUES = 50_000  # keys counted, too; which takes seconds to read
 LONGEST_NUMBER = 64
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
@@ -173,7 +174,7 @@ def _read(path: Path) -> str:
 
 def _refuse_what_no_config_needs(text: str, source: str) -> None:
     """Look at the parser's events, which come without recursion, before anything is built from them."""
-    depth = documents = 0
+    depth = documents = values = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         where = f"{source}{_at(event.start_mark)}"
         if isinstance(event, yaml.DocumentStartEvent):
@@ -186,6 +187,11 @@ def _refuse_what_no_config_needs(text: str, source: str) -> None:
             raise ConfigError(f"the anchor &{anchor} is not allowed", where=where, remedy="write it out")
         if tag := getattr(event, "tag", None):
             raise ConfigError(f"the tag {tag} is not allowed", where=where, remedy="leave it out")
+        if isinstance(event, yaml.NodeEvent):
+            values += 1
+            if values > MOST_VALUES:
+                message = f"holds more than {MOST_VALUES:,} keys and values"
+                raise ConfigError(message, where=where, remedy="is it a config at all?")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > DEEPEST:
