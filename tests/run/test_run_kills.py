@@ -23,8 +23,8 @@ from typing import Any
 import pytest
 
 import nncli
-from nncli.run import Run
 from nncli.training.events import Event
+from runs import content
 
 KILLS = int(os.environ.get("NNCLI_KILLS", "3"))
 """Of whole commands, at random instants."""
@@ -56,15 +56,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("whole")
     (folder / "c.yaml").write_text(CONFIG)
     return content(nncli.train(nncli.load_config(folder / "c.yaml", LONG), directory=folder / "run").path)
-
-
-def content(path: Path) -> dict[str, Any]:
-    """All of a run that is the same every time."""
-    summary = json.loads((path / "summary.json").read_text())
-    del summary["training_seconds"]
-    weights = {which: (path / f"weights/{which}.safetensors").read_bytes() for which in ("best", "last")}
-    rows = [{name: cell for name, cell in row.items() if name != "seconds"} for row in Run(path).metrics.rows()]
-    return {"summary": summary, "rows": rows, **weights}
 
 
 def start(*arguments: str, **settings: Any) -> subprocess.Popen[str]:
