@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from nncli.cli import evaluate, explain, gradcheck, lr_find, profile, reproduce, resume, train, validate
+from nncli.cli import evaluate, explain, export, gradcheck, lr_find, profile, reproduce, resume, train, validate
 from nncli.cli.plain import print_lines
 from nncli.errors import NncliError
 from nncli.machine import choose_products
@@ -30,6 +30,7 @@ app.command("resume")(resume.resume)
 app.command("reproduce")(reproduce.reproduce)
 app.command("validate")(validate.validate)
 app.command("evaluate")(evaluate.evaluate)
+app.command("export")(export.export)
 app.command("gradcheck")(gradcheck.gradcheck)
 app.command("explain")(explain.explain)
 app.command("lr-find")(lr_find.lr_find)

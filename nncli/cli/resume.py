@@ -19,24 +19,9 @@ def resume(
     json: Json = False,
 ) -> None:
     """Go on with the training of RUN where it was stopped, to the same bits; also for longer: training.epochs=300."""
-    from nncli.cli.plain import print_json
-    from nncli.cli.training import Training, print_summary
-    from nncli.recording import Interrupted
+    from nncli.cli.training import print_result, shown
     from nncli.resumption import resume as go_on
 
-    with Training(silent=quiet) as screen:
-        try:
-            trained = go_on(
-                run,
-                overrides or [],
-                began=screen.began,
-                warned=screen.warned,
-                observe=screen.observe,
-            )
-        except Interrupted as interrupted:
-            screen.say(str(interrupted))
-            raise typer.Exit(interrupted.exit_code) from None
-    if json:
-        print_json({"run": str(trained.path), **trained.read_json("summary.json")})
-    else:
-        print_summary(trained)
+    with shown(silent=quiet) as screen:
+        trained = go_on(run, overrides or [], began=screen.began, warned=screen.warned, observe=screen.observe)
+    print_result(trained, json=json)

@@ -25,27 +25,18 @@ def train(
 ) -> None:
     """Train the network of CONFIG; print the run's directory and its test metrics."""
     from nncli.api import train as run_training
-    from nncli.cli.plain import print_json
-    from nncli.cli.training import Training, print_summary
+    from nncli.cli.training import print_result, shown
     from nncli.config.loader import load_config
-    from nncli.recording import Interrupted
 
     loaded = load_config(config, overrides or [])
-    with Training(silent=quiet) as screen:
-        try:
-            trained = run_training(
-                loaded,
-                directory=run,
-                gradcheck=gradcheck,
-                checked=screen.checked,
-                began=screen.began,
-                warned=screen.warned,
-                observe=screen.observe,
-            )
-        except Interrupted as interrupted:
-            screen.say(str(interrupted))
-            raise typer.Exit(interrupted.exit_code) from None
-    if json:
-        print_json({"run": str(trained.path), **trained.read_json("summary.json")})
-    else:
-        print_summary(trained)
+    with shown(silent=quiet) as screen:
+        trained = run_training(
+            loaded,
+            directory=run,
+            gradcheck=gradcheck,
+            checked=screen.checked,
+            began=screen.began,
+            warned=screen.warned,
+            observe=screen.observe,
+        )
+    print_result(trained, json=json)

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from nncli.cli.plain import count, figure, print_lines
+import typer
+
+from nncli.cli.plain import count, figure, print_json, print_lines
 from nncli.training.events import EpochEnded, Event, Progress
 
 if TYPE_CHECKING:
@@ -95,6 +99,27 @@ class Training:
                 self._bar.show(line)
             elif event.epoch % every == 0 or event.epoch == self._epochs:
                 self.say(f"epoch {event.epoch}/{self._epochs}  {line}")
+
+
+@contextmanager
+def shown(*, silent: bool) -> Iterator[Training]:
+    """A screen for what trains within; a signal that ends it is told, and gives the command its exit code."""
+    from nncli.recording import Interrupted
+
+    with Training(silent=silent) as screen:
+        try:
+            yield screen
+        except Interrupted as interrupted:
+            screen.say(str(interrupted))
+            raise typer.Exit(interrupted.exit_code) from None
+
+
+def print_result(run: Run, *, json: bool) -> None:
+    """What came of a training, for a person or as JSON."""
+    if json:
+        print_json({"run": str(run.path), **run.read_json("summary.json")})
+    else:
+        print_summary(run)
 
 
 def print_summary(run: Run) -> None:

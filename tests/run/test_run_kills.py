@@ -23,8 +23,8 @@ from typing import Any
 import pytest
 
 import nncli
-from nncli.run import Run
 from nncli.training.events import Event
+from runs import content
 
 KILLS = int(os.environ.get("NNCLI_KILLS", "3"))
 """Of whole commands, at random instants."""
@@ -58,15 +58,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return content(nncli.train(nncli.load_config(folder / "c.yaml", LONG), directory=folder / "run").path)
 
 
-def content(path: Path) -> dict[str, Any]:
-    """All of a run that is the same every time."""
-    summary = json.loads((path / "summary.json").read_text())
-    del summary["training_seconds"]
-    weights = {which: (path / f"weights/{which}.safetensors").read_bytes() for which in ("best", "last")}
-    rows = [{name: cell for name, cell in row.items() if name != "seconds"} for row in Run(path).metrics.rows()]
-    return {"summary": summary, "rows": rows, **weights}
-
-
 def start(*arguments: str, **settings: Any) -> subprocess.Popen[str]:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen([*COMMAND, *arguments], **(pipes | settings))
@@ -87,6 +78,7 @@ def test_killed_at_any_instant_a_training_goes_on_to_the_same_bits(whole: dict[s
     assert run("train", "c.yaml", *LONG, "--run", "run").returncode == 0
     longest = time.monotonic() - began
     assert content(Path("run")) == whole
+    killed = 0
     instants = random.Random(int(os.environ.get("NNCLI_KILLS_SEED", "0")))
     for number in range(KILLS):
         path = Path(f"run-{number}")
@@ -98,6 +90,7 @@ def test_killed_at_any_instant_a_training_goes_on_to_the_same_bits(whole: dict[s
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
+                killed += 1
             if (path / "config.yaml").exists():
                 arguments = ["resume", str(path)]
                 if instants.random() < 0.4:
@@ -109,6 +102,7 @@ def test_killed_at_any_instant_a_training_goes_on_to_the_same_bits(whole: dict[s
         assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
         assert content(path) == whole
         assert rubbish(path) == []
+    print(f"{KILLS} runs were killed {killed} times, and all ended the same")
 
 
 CHANGES = {
@@ -164,6 +158,7 @@ def test_killed_behind_any_system_call_a_training_goes_on_to_the_same_bits() -> 
         if (path / "config.yaml").exists():
             assert content(nncli.resume(path).path) == whole
             assert rubbish(path) == []
+    print(f"a training was killed behind {tried} system calls, and always ended the same")
     assert tried >= 150 // CALLS_BETWEEN  # else it is no longer the calls that are counted
 
 
@@ -190,6 +185,7 @@ def test_killed_behind_any_system_call_a_resumption_goes_on_to_the_same_bits() -
         tried += 1
         assert content(nncli.resume(path).path) == whole
         assert rubbish(path) == []
+    print(f"a resumption was killed behind {tried} system calls, and always ended the same")
     assert tried >= 90 // CALLS_BETWEEN
 
 

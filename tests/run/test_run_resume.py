@@ -15,6 +15,7 @@ import nncli
 from nncli.errors import ConfigError, DataError, DivergedError, RunError
 from nncli.run import Run
 from nncli.training.events import EpochEnded, Event
+from runs import content
 
 CONFIG = """\
 data: {path: points.csv, target: y}
@@ -59,16 +60,6 @@ def stopped(directory: str, *overrides: str, epoch: int = 4) -> Path:
     with pytest.raises(Stop):
         train(directory, *overrides, observe=observe)
     return Path(directory)
-
-
-def content(run: Run | Path) -> dict[str, Any]:
-    """All of a run that is the same every time."""
-    path = run.path if isinstance(run, Run) else run
-    summary = json.loads((path / "summary.json").read_text())
-    del summary["training_seconds"]
-    weights = {which: (path / f"weights/{which}.safetensors").read_bytes() for which in ("best", "last")}
-    rows = [{name: cell for name, cell in row.items() if name != "seconds"} for row in Run(path).metrics.rows()]
-    return {"summary": summary, "rows": rows, **weights}
 
 
 def said() -> tuple[list[str], Any]:

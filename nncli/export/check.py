@@ -1,0 +1,126 @@
+"""What was exported, run beside the run that it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nncli.builder import debugging_rows, load_dataset
+from nncli.data.preprocess import ClassEncoding, LabelEncoding, select_features
+from nncli.data.scaling import Scaling
+from nncli.engine.buffers import Array
+from nncli.engine.inference import Inference
+from nncli.engine.metrics import decide, decide_labels
+from nncli.errors import NncliError
+from nncli.evaluation import Trained
+
+TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
+"""By how much outputs may differ, numbers in units of their scale: sums are taken in another order."""
+MOST_ROWS = 10_000
+DRAWN = 1000
+"""Rows that are drawn where the data of the run are not at hand."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of raw features (n, d) at float64, and whose they are."""
+
+    features: Array
+    whose: str
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two programs agree.
+
+    Attributes:
+        rows: How many were compared, and which: ``30 test rows``.
+        largest: The largest difference of an output, in units of the target's scale where it is a number.
+        labels: How many labels differ, all of them where two outputs are as good as equal.
+    """
+
+    rows: str
+    largest: float
+    labels: int
+
+
+def rows_of(trained: Trained) -> Rows:
+    """Test rows of the run, or validation or training rows; drawn ones, where its data are gone or have changed."""
+    names = trained.preprocessing.features.names
+    try:
+        dataset = load_dataset(trained.config)
+        same = dataset.fingerprint == trained.run.read_json("environment.json").get("data")
+    except NncliError:
+        same = False
+    if not same:
+        scaling = trained.preprocessing.features
+        X = np.random.default_rng(0).standard_normal((DRAWN, len(names)))
+        return Rows(X * scaling.scale + scaling.shift, f"{DRAWN:,} drawn rows (its data are gone, or have changed)")
+    dataset = debugging_rows(trained.config, dataset)
+    name, part = next(
+        (name, part) for name in ("test", "validation", "train") if (part := getattr(dataset, name)) is not None
+    )
+    chosen = part.rows[:MOST_ROWS]
+    return Rows(select_features(part.table, names)[chosen].astype(np.float64), f"{len(chosen):,} {name} rows")
+
+
+def expected(trained: Trained, rows: Rows) -> dict[str, Array]:
+    """What the run itself says of ``rows``: name -> (n, ...), as ``Model.outputs`` and its decision are called."""
+    scaling, network = trained.preprocessing.features, trained.network
+    n = len(rows.features)
+    inputs = np.ones((n, network.inputs + 1), trained.weights.theta.dtype)
+    scaling.apply(rows.features, np.arange(n), inputs[:, :-1], lambda row: f"row {row + 1}")
+    inference = Inference(network, trained.weights, n)
+    with np.errstate(all="ignore"):
+        inference.run(inputs)
+    P, threshold = inference.predictions, network.loss.threshold
+    match trained.preprocessing.target:
+        case ClassEncoding() as encoding:
+            both = np.hstack([1 - P, P]) if P.shape[1] == 1 else P
+            return {"label": np.array(encoding.classes)[decide(P, threshold)], "probabilities": both, "scores": P}
+        case LabelEncoding():
+            return {"labels": decide_labels(P, threshold), "probabilities": P, "scores": P}
+        case Scaling() as scale:
+            return network.loss.readings(P.astype(np.float64), scale.scale, scale.shift)
+
+
+def compare(trained: Trained, rows: Rows, told: Mapping[str, Any]) -> Agreement:
+    """Compare what was ``told`` of ``rows`` with what the run says.
+
+    Raises:
+        NncliError: They differ by more than ``TOLERANCE``, or in a label that is not near another.
+    """
+    right, target = expected(trained, rows), trained.preprocessing.target
+    tolerance = TOLERANCE[trained.weights.theta.dtype.name]
+    scale = target.scale if isinstance(target, Scaling) else np.ones(1)
+    largest, doubtful = 0.0, np.zeros(len(rows.features), bool)
+    for name, values in told.items():
+        if name in ("label", "labels"):
+            continue
+        mine = right.get(name.replace("_", " "), right.get(name))
+        if mine is None or mine.shape != np.shape(values):
+            raise NncliError(f"the exported model has no {name} of the shape of the run's", remedy="please report it")
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(values - mine) / (scale * np.maximum(1, np.abs(mine) / scale))
+        apart[(values == mine) | (np.isnan(values) & np.isnan(mine))] = 0
+        largest = max(largest, float(np.max(apart, initial=0.0))) if np.isfinite(apart).all() else np.inf
+        doubtful = doubtful | _doubtful(mine, trained.network.loss.threshold, tolerance)
+    wrong = np.zeros_like(doubtful)
+    for name in {"label", "labels"}.intersection(told):
+        wrong = np.any(np.reshape(told[name] != right[name], (len(wrong), -1)), axis=1)
+    if largest > tolerance or (wrong & ~doubtful).any():
+        message = f"the exported model differs from the run: outputs by {largest:.2g}, {int(wrong.sum())} labels"
+        raise NncliError(message, where=str(trained.run.path), remedy="nothing was written; please report it")
+    return Agreement(rows.whose, largest, int(wrong.sum()))
+
+
+def _doubtful(P: Array, threshold: float, tolerance: float) -> Array:
+    """Which rows (n,) a difference in the last places may decide otherwise."""
+    near = np.asarray((np.abs(P - threshold) <= tolerance).any(axis=1))
+    if P.shape[1] > 1:
+        first, second = np.partition(P, -2, axis=1)[:, -2:].T[::-1]
+        near = near | (first - second <= tolerance)
+    return near
