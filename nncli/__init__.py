@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nncli.evaluation import evaluate
     from nncli.explain import explain_network
     from nncli.lr_find import find_learning_rate
+    from nncli.prediction import predict
     from nncli.profile.measure import profile_steps
     from nncli.reproduction import reproduce
     from nncli.resumption import resume
@@ -32,6 +33,7 @@ __all__ = [
     "explain_network",
     "find_learning_rate",
     "load_config",
+    "predict",
     "profile_steps",
     "reproduce",
     "resume",
@@ -48,6 +50,7 @@ _HOME = {
     "explain_network": "nncli.explain",
     "find_learning_rate": "nncli.lr_find",
     "load_config": "nncli.config.loader",
+    "predict": "nncli.prediction",
     "profile_steps": "nncli.profile.measure",
     "reproduce": "nncli.reproduction",
     "resume": "nncli.resumption",

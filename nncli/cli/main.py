@@ -11,7 +11,19 @@ from typing import Annotated
 
 import typer
 
-from nncli.cli import evaluate, explain, export, gradcheck, lr_find, profile, reproduce, resume, train, validate
+from nncli.cli import (
+    evaluate,
+    explain,
+    export,
+    gradcheck,
+    lr_find,
+    predict,
+    profile,
+    reproduce,
+    resume,
+    train,
+    validate,
+)
 from nncli.cli.plain import print_lines
 from nncli.errors import NncliError
 from nncli.machine import choose_products
@@ -30,6 +42,7 @@ app.command("resume")(resume.resume)
 app.command("reproduce")(reproduce.reproduce)
 app.command("validate")(validate.validate)
 app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("gradcheck")(gradcheck.gradcheck)
 app.command("explain")(explain.explain)

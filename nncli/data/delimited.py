@@ -9,8 +9,9 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from nncli.data.columns import listed
 from nncli.data.room import COPIES, refuse_too_large, refuse_too_many_columns
@@ -22,7 +23,9 @@ from nncli.machine import memory_limit
 if TYPE_CHECKING:
     import polars as pl
 
-BLOCK = 1 << 20
+BLOCK = 1 << 22
+LONGEST_ROW = 1 << 28
+SEPARATED = "look at its quotes and separators"
 CELL = 16  # bytes that polars keeps for a cell of text, besides what is in it
 
 
@@ -37,24 +40,84 @@ def read_delimited(path: Path, separator: str) -> tuple[pl.DataFrame, int | None
         DataError: The file is empty, not UTF-8, has no rows, an unusable header, ragged or empty rows, broken quotes.
         OSError: The file cannot be read.
     """
+    text = _Text.of(path.name, separator, _content(path))
+    return _frame(text, text.header())
+
+
+def read_blocks(file: BinaryIO, origin: str, separator: str) -> Iterator[tuple[pl.DataFrame, int | None]]:
+    """Read a text table a block of rows at a time, so that it takes the same memory however many there are.
+
+    Args:
+        file: Uncompressed.
+        origin: What messages call it.
+        separator: Between two cells.
+
+    Yields:
+        As `read_delimited` returns it, for the next rows.
+
+    Raises:
+        DataError: As `read_delimited` does, once it comes to the place.
+    """
+    blocks = _blocks(file, origin)
+    first = next(blocks, b"")
+    text = _Text.of(origin, separator, first)
+    if len(list(islice(text.records(), 2))) < 2:  # the header alone
+        first += next(blocks, b"")
+        text = _Text.of(origin, separator, first)
+    header = text.header()
+    yield _frame(text, header)
+    # a header of one line, whatever the first one looks like, so that lines can be counted
+    names = separator.join(f"c{i}" for i in range(len(header))).encode() + b"\n"
+    line = 1 + first.count(b"\n")
+    for block in blocks:
+        if block.strip(b"\r\n"):
+            yield _frame(_Text.of(origin, separator, names + block, first_line=line - 1), header)
+        line += block.count(b"\n")
+
+
+def _blocks(file: BinaryIO, origin: str) -> Iterator[bytes]:
+    """The content of ``file`` in pieces that end where a row does: at a line end with all quotes before it closed."""
+    begun = b""
+    while more := file.read(BLOCK):
+        data = begun + more
+        end = data.rfind(b"\n")
+        quotes = data.count(b'"', 0, max(end, 0))
+        while end >= 0 and quotes % 2:
+            before = data.rfind(b"\n", 0, end)
+            quotes -= data.count(b'"', max(before, 0), end)
+            end = before
+        if end >= 0:
+            yield data[: end + 1]
+        elif len(data) > LONGEST_ROW:
+            remedy = "look for a quote that is not closed"
+            raise DataError(f"a row of more than {LONGEST_ROW:,} bytes", where=origin, remedy=remedy)
+        begun = data[end + 1 :]
+    if begun:
+        yield begun
+
+
+def _frame(text: _Text, header: list[str]) -> tuple[pl.DataFrame, int | None]:
+    """The columns of ``text`` under the names of ``header``; see `read_delimited`."""
     import polars as pl
 
-    text = _Text.of(path.name, separator, _content(path))
-    header = text.header()
     limit = memory_limit()
     if limit is not None and COPIES * CELL * len(header) * (1 + text.data.count(b"\n")) > limit.bytes:
         text.refuse_broken_rows(header)  # rows that are too short would be filled up to the width of the header
     try:
         # Text first: what is a number is decided with every row seen, and the cells that are none can be named.
-        frame = pl.read_csv(io.BytesIO(text.data), separator=separator, infer_schema=False)
+        frame = pl.read_csv(io.BytesIO(text.data), separator=text.separator, infer_schema=False)
     except pl.exceptions.PolarsError as error:
         text.refuse_broken_rows(header)
         reason = str(error).partition("\n")[0]
-        raise DataError(f"not a table: {reason}", where=path.name, remedy="look at its quotes and separators") from None
+        raise DataError(
+            f"not a table: {reason}", where=text.origin, remedy="look at its quotes and separators"
+        ) from None
     if frame.is_empty():
-        raise DataError("a header and no rows", where=path.name, remedy="a training needs some")
+        raise DataError("a header and no rows", where=text.origin, remedy="a training needs some")
     if frame.width != len(header):
-        raise DataError("its header cannot be told apart", where=path.name, remedy="look at its quotes and separators")
+        raise DataError(
+            "its header cannot be told apart", where=text.origin, remedy="look at its quotes and separators"
+        )
     frame.columns = header
     if frame[header[-1]].has_nulls():  # a row that is too short ends in nulls, as one whose last cell is empty does
         text.refuse_broken_rows(header)
@@ -122,11 +185,11 @@ class _Text:
     first_line: int  # of the header
 
     @classmethod
-    def of(cls, origin: str, separator: str, content: bytes) -> _Text:
-        """Refuse an empty content and one that is not UTF-8."""
+    def of(cls, origin: str, separator: str, content: bytes, first_line: int = 1) -> _Text:
+        """Refuse an empty content and one that is not UTF-8; it begins on line ``first_line`` of its file."""
         content = content.removeprefix(b"\xef\xbb\xbf")
         data = content.lstrip(b"\r\n")
-        first_line = 1 + content[: len(content) - len(data)].count(b"\n")
+        first_line += content[: len(content) - len(data)].count(b"\n")
         text = cls(origin, separator, data.rstrip(b"\r\n"), first_line)
         if not text.data:
             raise DataError("the file is empty", where=origin, remedy="give it a header line and rows")

@@ -42,7 +42,7 @@ def read_table(
         DataError: The file is not there, is of no known kind, or holds what cannot be used; every message says where
             and what to do.
     """
-    _check_exists(path)
+    check_exists(path)
     suffixes = [suffix.lower() for suffix in path.suffixes]
     try:
         match suffixes:
@@ -98,7 +98,12 @@ def _unreadable(path: Path, error: OSError) -> DataError:
     )
 
 
-def _check_exists(path: Path) -> None:
+def check_exists(path: Path) -> None:
+    """Refuse what is not there, or is no file, with the nearest name.
+
+    Raises:
+        DataError: It is so.
+    """
     if is_folder(path):
         raise DataError("a folder, not a file", where=str(path), remedy=f"name one file: {SUFFIXES}")
     if path.exists():

@@ -10,8 +10,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from nncli.data.columns import choose_features
-from nncli.data.table import SHOWN, Array, BadCells, Table, feature_remedy, place, target_remedy, weight_remedy
+from nncli.data.columns import choose_features, missing
+from nncli.data.table import (
+    SHOWN,
+    Array,
+    BadCells,
+    Table,
+    feature_remedy,
+    place,
+    shortened,
+    target_remedy,
+    weight_remedy,
+)
 from nncli.errors import DataError, Problem
 
 if TYPE_CHECKING:
@@ -76,16 +86,45 @@ def table_from_frame(
     return Table(origin, X, names, y, target, all(truths), first_line, weights=w, weight_name=weight or "")
 
 
+def features_from_frame(
+    frame: pl.DataFrame, origin: str, names: tuple[str, ...], *, first_line: int | None, first_row: int = 0
+) -> Array:
+    """The columns ``names`` of ``frame``, a part of a table, as a matrix (n, d).
+
+    Args:
+        frame: As `table_from_frame` takes it.
+        origin: The name of the file.
+        names: The columns, in order.
+        first_line: The line of the first row, if lines tell.
+        first_row: How many rows of the table lie before it.
+
+    Raises:
+        DataError: Columns that are not there; columns and cells that are not numbers, or are missing.
+    """
+    problems = [
+        Problem(missing("column", name, frame.columns), origin, "a table needs every column of the training table")
+        for name in names
+        if name not in frame.columns
+    ]
+    if problems:
+        raise DataError(shortened(problems, len(problems)))
+    reader = _Reader(origin, first_line, inferred=True, first_row=first_row)
+    X = reader.features(frame, names)
+    reader.refuse()
+    return X
+
+
 class _Reader:
     """Reads columns one by one, and gathers what is wrong with them all before anything is refused."""
 
-    def __init__(self, origin: str, first_line: int | None, inferred: bool) -> None:
+    def __init__(self, origin: str, first_line: int | None, inferred: bool, first_row: int = 0) -> None:
         self.origin, self.first_line, self.inferred = origin, first_line, inferred
+        self.first_row = 0 if first_line is not None else first_row
         self.problems: list[Problem] = []
         self.bad = BadCells(self.place)
 
     def place(self, row: int) -> str:
-        return place(self.origin, self.first_line, row)
+        return place(self.origin, self.first_line, self.first_row + row)
 
     def refuse(self) -> None:
         problems = list(self.problems)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -54,6 +55,20 @@ def read_parquet(path: Path) -> pl.DataFrame:
     import polars as pl
 
     return pl.read_parquet(path, glob=False)
+
+
+def read_parquet_blocks(path: Path, rows: int) -> Iterator[pl.DataFrame]:
+    """Read so many rows of the file at a time.
+
+    Raises:
+        DataError: As `read_parquet` does.
+    """
+    _try(path)
+    import polars as pl
+
+    described = pl.scan_parquet(path, glob=False)
+    for start in range(0, described.select(pl.len()).collect().item(), rows):
+        yield described.slice(start, rows).collect()
 
 
 def _try(path: Path) -> None:

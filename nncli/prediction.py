@@ -1,0 +1,237 @@
+"""What a run says of the rows of a file: row by row, in the same memory however many there are."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+import numpy as np
+
+from nncli.data.delimited import read_blocks
+from nncli.data.files import SEPARATORS, check_exists
+from nncli.data.frame import features_from_frame
+from nncli.data.parquet import read_parquet_blocks
+from nncli.data.preprocess import ClassEncoding, LabelEncoding
+from nncli.data.table import Array, place
+from nncli.engine.inference import Inference, batch_rows
+from nncli.engine.metrics import decide, decide_labels
+from nncli.errors import DataError, RunError
+from nncli.evaluation import Trained, load_run
+from nncli.run import Run
+from nncli.run.files import replaced
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ROWS = 65_536
+"""About the rows that are worked on at a time."""
+FORMULA = r"^[=+\-@\t\r]"
+"""How a cell begins that a spreadsheet would compute; formulas can call programs."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a table.
+
+    Attributes:
+        frame: Its columns, as text or as they are typed.
+        first_line: The line of the first of them, where every row is a line.
+        first_row: How many rows of the table lie before it.
+    """
+
+    frame: pl.DataFrame
+    first_line: int | None
+    first_row: int
+
+
+def predict(
+    run: Run,
+    data: Path | None,
+    output: Path | None,
+    *,
+    probabilities: bool = False,
+    keep: tuple[str, ...] | None = None,
+) -> int:
+    """Write a row for each row of ``data``: the columns that are kept, and what the run says.
+
+    Args:
+        run: A run that has weights.
+        data: A ``.csv`` or ``.tsv`` (also ``.gz``), or a ``.parquet`` file; None: CSV from stdin.
+        output: A ``.csv`` or ``.tsv`` file, which appears when it is whole; None: CSV to stdout.
+        probabilities: Whether every class or label has a column of its own, too.
+        keep: Columns of ``data`` that come first; None: those that are neither feature nor target nor weight.
+
+    Returns:
+        How many rows were written.
+
+    Raises:
+        RunError: The run cannot be read, or ``output`` cannot be written.
+        DataError: ``data`` cannot be read; columns or cells that cannot be used are named.
+    """
+    from threadpoolctl import threadpool_limits
+
+    trained = load_run(run)
+    separator = "," if output is None else SEPARATORS.get(output.suffix.lower(), "")
+    if not separator:
+        raise RunError("is no kind of table that can be written", where=str(output), remedy="end it in .csv or .tsv")
+    rows, writer = 0, _Writer(trained, probabilities, keep)
+    with ExitStack() as around:
+        around.enter_context(threadpool_limits(1, user_api="blas"))
+        around.enter_context(np.errstate(all="ignore"))
+        file = around.enter_context(_written(output))
+        for part in _rechunked(_parts(data, around), batch_rows(trained.network, trained.weights.theta.dtype)):
+            frame = writer.frame(part, "stdin" if data is None else data.name)
+            file.write(frame.write_csv(include_header=not rows, separator=separator).encode())
+            file.flush()
+            rows += len(frame)
+    return rows
+
+
+class _Writer:
+    def __init__(self, trained: Trained, probabilities: bool, keep: tuple[str, ...] | None) -> None:
+        self._trained, self._probabilities, self._keep = trained, probabilities, keep
+        self._inference: Inference | None = None
+
+    def frame(self, part: Part, origin: str) -> pl.DataFrame:
+        """What is written of ``part``."""
+        import polars as pl
+
+        trained, frame = self._trained, part.frame
+        scaling = trained.preprocessing.features
+        X = features_from_frame(frame, origin, scaling.names, first_line=part.first_line, first_row=part.first_row)
+        inputs = np.ones((len(X), trained.network.inputs + 1), trained.weights.theta.dtype)
+        before = 0 if part.first_line is not None else part.first_row
+        rows = np.arange(len(X))
+        scaling.apply(X, rows, inputs[:, :-1], lambda row: place(origin, part.first_line, before + row))
+        if self._inference is None or len(self._inference.predictions) != len(X):
+            self._inference = Inference(trained.network, trained.weights, len(X), threads=os.cpu_count() or 1)
+        self._inference.run(inputs)
+        told = self._told(self._inference.predictions)
+        kept = self._kept(frame, tuple(told), origin)
+        text = [_harmless(column) for column in kept]
+        return pl.DataFrame([*text, *(_harmless(pl.Series(name, values)) for name, values in told.items())])
+
+    def _kept(self, frame: pl.DataFrame, told: tuple[str, ...], origin: str) -> list[pl.Series]:
+        data = self._trained.config.data
+        target = [data.target] if isinstance(data.target, str) else data.target or []
+        known = {*self._trained.preprocessing.features.names, *target, data.weight}
+        names = [name for name in frame.columns if name not in known] if self._keep is None else list(self._keep)
+        for name in names:
+            if name not in frame.columns:
+                raise DataError(f"no column {name!r} to keep", where=origin, remedy="look at --keep")
+            if name in told:
+                remedy = "rename it, or say with --keep which columns are kept"
+                raise DataError(f"its column {name!r} has the name of an answer", where=origin, remedy=remedy)
+        return [frame[name] for name in names]
+
+    def _told(self, P: Array) -> dict[str, Array]:
+        trained, threshold = self._trained, self._trained.network.loss.threshold
+        match trained.preprocessing.target:
+            case ClassEncoding() as encoding:
+                told = {"prediction": np.array(encoding.classes)[decide(P, threshold)]}
+                if not self._probabilities:
+                    return told
+                both = np.hstack([1 - P, P]) if P.shape[1] == 1 else P
+                return told | {f"probability_{name}": both[:, i] for i, name in enumerate(encoding.classes)}
+            case LabelEncoding() as encoding:
+                decided = decide_labels(P, threshold).astype(np.int8)
+                told = {f"prediction_{name}": decided[:, i] for i, name in enumerate(encoding.names)}
+                if not self._probabilities:
+                    return told
+                return told | {f"probability_{name}": P[:, i] for i, name in enumerate(encoding.names)}
+            case scale:
+                readings = trained.network.loss.readings(P.astype(np.float64), scale.scale, scale.shift)
+                several = len(scale.names) > 1
+                return {
+                    f"{kind.replace(' ', '_')}_{name}" if several else kind.replace(" ", "_"): values[:, i]
+                    for kind, values in readings.items()
+                    for i, name in enumerate(scale.names)
+                }
+
+
+def _harmless(column: pl.Series) -> pl.Series:
+    """Text that a spreadsheet would take for a formula gets an apostrophe before it; numbers are left alone."""
+    import polars as pl
+
+    if column.dtype != pl.String:
+        return column
+    formula = column.str.contains(FORMULA) & column.cast(pl.Float64, strict=False).is_null()
+    if not formula.any():
+        return column
+    return pl.select(pl.when(formula).then(pl.lit("'") + column).otherwise(column)).to_series().alias(column.name)
+
+
+def _parts(data: Path | None, around: ExitStack) -> Iterator[Part]:
+    """The rows of ``data`` as they come."""
+    row = 0
+    if data is None:
+        frames = read_blocks(sys.stdin.buffer, "stdin", ",")
+    else:
+        suffixes = [suffix.lower() for suffix in data.suffixes]
+        check_exists(data)
+        match suffixes:
+            case [*_, ".csv" | ".tsv" as kind]:
+                frames = read_blocks(around.enter_context(data.open("rb")), data.name, SEPARATORS[kind])
+            case [*_, ".csv" | ".tsv" as kind, ".gz"]:
+                frames = _unzipped(data, SEPARATORS[kind])
+            case [*_, ".parquet"]:
+                frames = ((frame, None) for frame in read_parquet_blocks(data, ROWS))
+            case _:
+                raise DataError(
+                    f"{''.join(data.suffixes) or data.name!r} cannot be read row by row",
+                    where=str(data),
+                    remedy="take .csv, .tsv (each also .gz) or .parquet",
+                )
+    for frame, first_line in frames:
+        yield Part(frame, first_line, row)
+        row += len(frame)
+
+
+def _unzipped(path: Path, separator: str) -> Iterator[tuple[pl.DataFrame, int | None]]:
+    try:
+        with gzip.open(path) as file:
+            yield from read_blocks(cast(BinaryIO, file), path.name, separator)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        remedy = "compress or download it again"
+        raise DataError(f"not a whole gzip file: {error}", where=path.name, remedy=remedy) from None
+
+
+def _rechunked(parts: Iterator[Part], batch: int) -> Iterator[Part]:
+    """The same rows in parts of whole batches, but for the last: so a row has the bits that it has in any other file.
+
+    The last bits of a product depend on the number of its rows, and that is the same for all batches.
+    """
+    import polars as pl
+
+    step = max(1, ROWS // batch) * batch
+    waiting: Part | None = None
+    for part in parts:
+        if waiting is None:
+            waiting = part
+        else:  # where lines mean nothing in one of them, they mean nothing in both
+            line = None if part.first_line is None else waiting.first_line
+            waiting = Part(pl.concat([waiting.frame, part.frame]), line, waiting.first_row)
+        while len(waiting.frame) >= step:
+            head, rest = waiting.frame[:step], waiting.frame[step:]
+            yield Part(head, waiting.first_line, waiting.first_row)
+            line = None if waiting.first_line is None else waiting.first_line + step
+            waiting = Part(rest, line, waiting.first_row + step)
+    if waiting is not None and len(waiting.frame):
+        yield waiting
+
+
+@contextmanager
+def _written(output: Path | None) -> Iterator[BinaryIO]:
+    """Where the rows go: stdout, or a file that takes its place once it is whole."""
+    if output is None:
+        yield sys.stdout.buffer
+        return
+    with replaced(output) as temporary, temporary.open("wb") as file:
+        yield file
