@@ -6,6 +6,7 @@ import stat
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
+    (stat.S_ISLNK, "a link"),
     (stat.S_ISFIFO, "a pipe"),
     (stat.S_ISSOCK, "a socket"),
     (stat.S_ISCHR, "a device"),
@@ -14,7 +15,7 @@ _KINDS = (
 
 
 def irregular(mode: int) -> str:
-    """What a thing of this ``st_mode`` is, if no plain file; empty for one.
+    """What a thing of this ``st_mode`` is, if no plain file; empty for one. Only `os.lstat` tells of a link.
 
     Nothing else is ever opened: a pipe may wait for ever, a device may never end.
     """

@@ -22,7 +22,7 @@ def refuse_too_large(size: int, origin: str, limit: Limit | None) -> None:
     """
     if limit is not None and COPIES * size > limit.bytes:
         raise DataError(
-            f"it holds {bytes_text(size)} or more when unpacked, and has to be in memory {COPIES} times; "
+            f"it holds {bytes_text(size)} or more, and has to be in memory {COPIES} times; "
             f"{limit.whose} {bytes_text(limit.bytes)}",
             where=origin,
             remedy="if it is no mistake, take fewer rows or columns",

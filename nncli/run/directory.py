@@ -74,7 +74,7 @@ class Run:
         """The run at ``path``, or the newest for ``latest``.
 
         Raises:
-            RunError: There is no run.
+            RunError: There is no run, or it leads out of its folder.
         """
         directory = Path(path)
         if str(path) == "latest" and not directory.exists():
@@ -89,6 +89,9 @@ class Run:
             raise RunError("no such run", where=str(path), remedy=f"did you mean {guess}?" if guess else "")
         if not (directory / "config.yaml").is_file():
             raise RunError("not a run directory: it has no config.yaml", where=str(path))
+        for name in ("config.yaml", "weights"):
+            if (directory / name).is_symlink():
+                raise RunError("is a link", where=str(directory / name), remedy="a run keeps all of it in itself")
         return cls(directory.resolve() if directory.is_symlink() else directory)
 
     # -- what a training writes ------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from importlib import metadata
 from typing import Any
 
 from nncli.machine import processor
+from nncli.text import printable
 
 
 def environment(command: list[str], kernels: str) -> dict[str, Any]:
@@ -63,6 +64,5 @@ def _mapping(content: Any) -> Mapping[str, Any]:
 
 
 def _said(value: Any) -> str:
-    """Of a file that anybody may have written: nothing long, and nothing that moves a terminal's cursor."""
-    text = "unknown" if value is None else str(value)
-    return "".join(c for c in text[:80] if c.isprintable())
+    """Of a file that anybody may have written: nothing long, and all on one line."""
+    return printable("unknown" if value is None else str(value)[:80])

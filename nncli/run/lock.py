@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nncli.errors import RunError
+from nncli.filekind import irregular
 from nncli.run.files import cannot
 
 NAME = ".lock"
@@ -25,6 +26,9 @@ def locked(folder: Path) -> Iterator[None]:
         RunError: Another process holds it; the message names it.
     """
     path = folder / NAME
+    with contextlib.suppress(FileNotFoundError):
+        if what := irregular(path.lstat().st_mode):  # what a link leads to would be written over
+            raise RunError(f"is {what}, not a file", where=str(path), remedy="remove it")
     try:
         # a+: opening must not wipe out the name of who holds it
         file = path.open("a+", encoding="utf-8", errors="replace")
@@ -35,7 +39,7 @@ def locked(folder: Path) -> Iterator[None]:
             _take(file.fileno())
         except BlockingIOError:
             file.seek(0)
-            holder = "".join(c for c in file.read(LONGEST) if c.isprintable()) or "another process"
+            holder = file.read(LONGEST).strip() or "another process"
             remedy = "wait until it has ended, or stop it"
             raise RunError(f"is in use by {holder}", where=str(folder), remedy=remedy) from None
         except OSError as error:

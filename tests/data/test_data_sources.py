@@ -158,3 +158,19 @@ def test_reading_data_sets_and_drawing_our_own_loads_neither_scikit_learn_nor_po
         "print(sorted({'sklearn', 'polars', 'scipy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        registry["xor"](n_samples=10**15),
+        registry["blobs"](n_features=10**15),
+        registry["regression"](n_targets=10**15),
+        registry["multilabel"](n_classes=10**15),
+        registry["multilabel"](length=10**15),
+    ],
+    ids=lambda source: source.name,
+)
+def test_more_than_there_is_room_for_is_not_drawn(source):
+    with pytest.raises(DataError, match=f"data.source {source.name}: it holds .* or more, and has to be in memory"):
+        source.load()

@@ -162,6 +162,10 @@ def piece(name: str) -> st.SearchStrategy[Any]:
     return right(SCHEMA["properties"][name])
 
 
+def piece_of(part: str, name: str) -> st.SearchStrategy[Any]:
+    return right(SCHEMA["$defs"][part.title()]["properties"][name])
+
+
 @st.composite
 def small(draw: st.DrawFn) -> dict[str, Any]:
     """A config that is nearly right, of a training that is soon over."""
@@ -192,6 +196,8 @@ def small(draw: st.DrawFn) -> dict[str, Any]:
     for key in ("optimizer", "schedule", "regularization", "metrics"):
         if draw(st.booleans()):
             config[key] = draw(piece(key))
+    if not draw(st.integers(0, 2)):
+        config["data"] = {"source": draw(piece_of("data", "source"))}
     if draw(st.booleans()):
         config["data"]["split"] = {"validation": 0.25, "test": 0.25}
     if draw(st.booleans()):

@@ -69,7 +69,7 @@ def test_any_training_ends_in_a_run_or_is_refused(folder: Path) -> None:
         shutil.rmtree(folder / "run", ignore_errors=True)
         with counted(ends):
             loaded = nncli.load_config(folder / "t.yaml")
-            if loaded.data.path != "t.csv" or loaded.training.epochs > 2:
+            if loaded.training.epochs > 2 or getattr(loaded.data.source, "n_samples", 0) > 1000:
                 return
             run = nncli.train(loaded, directory=folder / "run")
             assert run.read_json("summary.json")["status"] in ("completed", "stopped_early")

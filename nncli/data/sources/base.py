@@ -7,8 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from nncli.data.room import refuse_too_large
 from nncli.data.table import Array, Table
 from nncli.errors import DataError, Problem
+from nncli.machine import memory_limit
 from nncli.registry import Registry
 
 
@@ -17,13 +19,24 @@ class Source(ABC):
 
     name: ClassVar[str]
 
-    @abstractmethod
     def load(self) -> Table:
         """Return the whole table, the same for the same fields.
 
         Raises:
-            DataError: The fields do not go together.
+            DataError: The fields do not go together, or ask for more than there is room for.
         """
+        refuse_too_large(self.size, f"data.source {self.name}", memory_limit())
+        return self._load()
+
+    @property
+    def size(self) -> int:
+        """Bytes that its numbers take at least; 0 for a collected one, which is small."""
+        rows, features, targets = (int(vars(self).get(f"n_{of}", 0)) for of in ("samples", "features", "targets"))
+        return 8 * (rows * max(2, features + targets) + features * targets)
+
+    @abstractmethod
+    def _load(self) -> Table:
+        """The table."""
 
     def _table(
         self, X: Array, y: Array, *, categorical: bool, names: tuple[str, ...] = (), targets: tuple[str, ...] = ()

@@ -26,7 +26,7 @@ class Collected(Source):
     targets: ClassVar[tuple[str, ...]] = ()
     categorical: ClassVar[bool]
 
-    def load(self) -> Table:
+    def _load(self) -> Table:
         """The table, from the files or from the loader: the same bit for bit."""
         try:
             X, y = self._read(_folder())

@@ -13,6 +13,9 @@ from annotated_types import Ge, Gt, Interval
 from nncli.data.sources.base import Source, registry
 from nncli.data.table import Table
 
+Seed = Annotated[int, Interval(ge=0, lt=2**32)]
+"""scikit-learn takes no larger ones."""
+
 
 @registry.register
 @dataclass(frozen=True)
@@ -22,9 +25,9 @@ class Moons(Source):
     name = "moons"
     n_samples: Annotated[int, Ge(4)] = 400
     noise: Annotated[float, Ge(0)] = 0.1
-    seed: Annotated[int, Ge(0)] = 0
+    seed: Seed = 0
 
-    def load(self) -> Table:
+    def _load(self) -> Table:
         from sklearn.datasets import make_moons
 
         X, y = make_moons(n_samples=self.n_samples, noise=self.noise, random_state=self.seed)
@@ -40,9 +43,9 @@ class Circles(Source):
     n_samples: Annotated[int, Ge(4)] = 400
     noise: Annotated[float, Ge(0)] = 0.05
     factor: Annotated[float, Interval(ge=0, lt=1)] = 0.5
-    seed: Annotated[int, Ge(0)] = 0
+    seed: Seed = 0
 
-    def load(self) -> Table:
+    def _load(self) -> Table:
         from sklearn.datasets import make_circles
 
         X, y = make_circles(n_samples=self.n_samples, noise=self.noise, factor=self.factor, random_state=self.seed)
@@ -59,9 +62,9 @@ class Blobs(Source):
     n_features: Annotated[int, Ge(1)] = 2
     centers: Annotated[int, Ge(2)] = 3
     cluster_std: Annotated[float, Gt(0)] = 1.0
-    seed: Annotated[int, Ge(0)] = 0
+    seed: Seed = 0
 
-    def load(self) -> Table:
+    def _load(self) -> Table:
         from sklearn.datasets import make_blobs
 
         self._require(
@@ -95,9 +98,9 @@ class Classification(Source):
     n_clusters_per_class: Annotated[int, Ge(1)] = 2
     class_sep: Annotated[float, Gt(0)] = 1.0
     flip_y: Annotated[float, Interval(ge=0, le=1)] = 0.01
-    seed: Annotated[int, Ge(0)] = 0
+    seed: Seed = 0
 
-    def load(self) -> Table:
+    def _load(self) -> Table:
         from sklearn.datasets import make_classification
 
         used = self.n_informative + self.n_redundant
@@ -147,9 +150,15 @@ class Multilabel(Source):
     n_labels: Annotated[int, Ge(1)] = 2
     length: Annotated[int, Ge(1)] = 50
     allow_unlabeled: bool = True
-    seed: Annotated[int, Ge(0)] = 0
+    seed: Seed = 0
 
-    def load(self) -> Table:
+    @property
+    def size(self) -> int:
+        """With the labels, how often each word is in a text of each subject, and the words of a text."""
+        counted = self.n_samples * (self.n_features + self.n_classes) + self.n_features * self.n_classes
+        return 8 * (counted + self.length)
+
+    def _load(self) -> Table:
         from sklearn.datasets import make_multilabel_classification
 
         self._require(
@@ -183,9 +192,9 @@ class Regression(Source):
     n_targets: Annotated[int, Ge(1)] = 1
     bias: float = 0.0
     noise: Annotated[float, Ge(0)] = 1.0
-    seed: Annotated[int, Ge(0)] = 0
+    seed: Seed = 0
 
-    def load(self) -> Table:
+    def _load(self) -> Table:
         from sklearn.datasets import make_regression
 
         self._require(
@@ -216,9 +225,9 @@ class Friedman1(Source):
     n_samples: Annotated[int, Ge(4)] = 400
     n_features: Annotated[int, Ge(5)] = 10
     noise: Annotated[float, Ge(0)] = 0.0
-    seed: Annotated[int, Ge(0)] = 0
+    seed: Seed = 0
 
-    def load(self) -> Table:
+    def _load(self) -> Table:
         from sklearn.datasets import make_friedman1
 
         X, y = make_friedman1(

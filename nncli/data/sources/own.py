@@ -22,7 +22,7 @@ class Xor(Source):
     noise: Annotated[float, Ge(0)] = 0.3
     seed: Annotated[int, Ge(0)] = 0
 
-    def load(self) -> Table:
+    def _load(self) -> Table:
         corner = np.arange(self.n_samples) % 4
         a, b = corner // 2, corner % 2
         X = np.stack([2 * a - 1, 2 * b - 1], axis=1).astype(np.float64)
@@ -42,7 +42,7 @@ class Spirals(Source):
     noise: Annotated[float, Ge(0)] = 0.02
     seed: Annotated[int, Ge(0)] = 0
 
-    def load(self) -> Table:
+    def _load(self) -> Table:
         self._require(
             (
                 self.n_samples >= self.n_classes,
