@@ -9,6 +9,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
+from nncli.cli.plain import printable
+
 WIDE = 200
 """Columns of a table that goes to a file or a pipe."""
 
@@ -25,6 +27,11 @@ def stdout() -> Console:
     """Where results are drawn."""
     width = None if sys.stdout.isatty() else WIDE  # a file has no margin
     return _Stdout(highlight=False, soft_wrap=True, width=width)
+
+
+def plainly(text: str) -> str:
+    """Markup that shows ``text`` as it is: names may come from strangers."""
+    return escape(printable(text))
 
 
 class Bar:
@@ -47,7 +54,7 @@ class Bar:
 
     def say(self, text: str) -> None:
         """A line above it."""
-        self._progress.console.print(escape(text))
+        self._progress.console.print(plainly(text))
 
     def move(self, epochs: float) -> None:
         """So many are done."""

@@ -8,6 +8,7 @@ from textwrap import wrap
 import numpy as np
 
 from nncli.cli.console import stdout
+from nncli.cli.plain import printable
 from nncli.engine.buffers import Array
 from nncli.engine.penalties import Penalty
 from nncli.explain import Explanation
@@ -29,7 +30,7 @@ def print_explanation(explanation: Explanation) -> None:
     width = min(console.width, WIDEST) if console.is_terminal else PIPED
     for line in page(explanation, max(width, NARROWEST)):
         heading = bool(line) and not line.startswith(" ")
-        console.print(line, style="bold" if heading else None, markup=False)
+        console.print(printable(line), style="bold" if heading else None, markup=False)
 
 
 def page(explanation: Explanation, width: int) -> Iterator[str]:

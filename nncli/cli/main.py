@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from nncli.cli import evaluate, explain, gradcheck, lr_find, profile, reproduce, resume, train, validate
+from nncli.cli.plain import printable
 from nncli.errors import NncliError
 from nncli.machine import choose_products
 
@@ -72,14 +73,15 @@ def main() -> None:
         app()
     except NncliError as error:
         for problem in error.problems:
-            sys.stderr.write(f"{problem}\n")
+            sys.stderr.write(f"{printable(str(problem))}\n")
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # whoever read our output has gone (nncli ... | head): nothing is left to say, and nothing to say it to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        sys.stderr.write(f"{error.filename or 'output'}: {error.strerror or error}\n")
+        text = f"{error.filename or 'output'}: {error.strerror or error}"
+        sys.stderr.write(f"{printable(text)}\n")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(2)
     except MemoryError as error:

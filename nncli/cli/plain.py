@@ -9,15 +9,28 @@ from collections.abc import Mapping
 from typing import Any
 
 
+def printable(text: str) -> str:
+    r"""``text`` as one line in which nothing moves a terminal's cursor: names may come from strangers.
+
+    >>> printable("\x1b[31mred")
+    '\\x1b[31mred'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def print_lines(*lines: str) -> None:
     """Lines on stdout, written at once: a pipe that is closed says so here, and not when the program has ended."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()
+    _write("".join(f"{printable(line)}\n" for line in lines))
 
 
 def print_json(content: Mapping[str, Any]) -> None:
     """One strict JSON object on stdout."""
-    print_lines(json.dumps(content, allow_nan=False, ensure_ascii=True, indent=2))
+    _write(json.dumps(content, allow_nan=False, ensure_ascii=True, indent=2) + "\n")
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def figure(name: str, value: float | None) -> str:

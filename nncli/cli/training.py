@@ -10,7 +10,7 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from nncli.cli.plain import count, figure, print_lines
+from nncli.cli.plain import count, figure, print_lines, printable
 from nncli.training.events import EpochEnded, Event, Progress
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Training:
 
     def say(self, text: str) -> None:
         """A line on stderr."""
+        text = printable(text)
         if self._bar is not None:
             self._bar.say(text)
         elif not self._silent:
