@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+ARCHIVES = {
+    b"PK\x03\x04": "a zip archive",
+    b"\x1f\x8b": "compressed (.gz)",
+    b"\x28\xb5\x2f\xfd": "compressed (.zst)",
+    b"PAR1": "a parquet file",
+}
+"""What such files begin with."""
+
+
 def read_delimited(path: Path, separator: str) -> tuple[pl.DataFrame, int | None]:
     """Read a text table; its header is its first line that is not empty.
 
@@ -67,7 +76,11 @@ def _content(path: Path) -> bytes:
         case ".zst":
             return _zstd(path)
         case _:
-            return path.read_bytes()
+            content = path.read_bytes()
+            for magic, kind in ARCHIVES.items():
+                if content.startswith(magic):
+                    raise DataError(f"it is {kind}, not text", where=path.name, remedy="unpack it, or name it so")
+            return content
 
 
 def _zstd(path: Path) -> bytes:
@@ -115,6 +128,9 @@ class _Text:
                 raise DataError(
                     f"not UTF-8: byte {data[error.start]:#04x}", where=line, remedy="save the file as UTF-8"
                 ) from None
+        if b"\0" in data:
+            line = text.place(1 + data.count(b"\n", 0, data.index(b"\0")))
+            raise DataError("a NUL character, which no text has", where=line, remedy="save the file as UTF-8")
         return text
 
     def place(self, line: int) -> str:

@@ -84,8 +84,10 @@ def read_table(
 def _check_exists(path: Path) -> None:
     if path.is_dir():
         raise DataError("a folder, not a file", where=str(path), remedy=f"name one file: {SUFFIXES}")
-    if path.exists():
+    if path.is_file():
         return
+    if path.exists():  # reading it could last for ever
+        raise DataError("a pipe or a device, not a file", where=str(path), remedy=f"name a file: {SUFFIXES}")
     folder = path.parent
     if not folder.is_dir():
         raise DataError(f"no folder {str(folder)!r}", where=str(path), remedy="paths are relative to the config file")
