@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nncli.config.schema import Block, Config, Regularization
+from nncli.config.schema import Block, Config, Regularization, Split
 from nncli.data.dataset import Dataset, Part, make_dataset
 from nncli.data.files import is_folder, read_table
 from nncli.data.idx import read_idx_folder
@@ -42,6 +42,8 @@ from nncli.weighing import Weighing
 
 BATCH = 32
 """Rows in a batch if nothing is said."""
+SPLIT = {"data.split", *(f"data.split.{key}" for key in Split.model_fields)}
+"""Keys that only the data can show to be wrong."""
 
 
 @dataclass(frozen=True)
@@ -248,20 +250,25 @@ def load_dataset(config: Config) -> Dataset:
     if loss.regression and train.categorical:
         message = f"{loss.name} goes with a target of numbers, and this one stands for classes"
         raise ConfigError([config.problem("loss", message, "cross_entropy goes with classes")])
-    return make_dataset(
-        train,
-        validation=validation,
-        test=test,
-        classification=True if loss.classification else False if loss.regression else None,
-        numeric=data.preprocess.numeric,
-        target="none" if loss.natural_units and target == "auto" else target,
-        validation_share=data.split.validation,
-        test_share=data.split.test,
-        stratify=None if data.split.stratify == "auto" else data.split.stratify,
-        shuffle=data.split.shuffle,
-        rng=stream(config.seed, Purpose.SPLIT),
-        dtype=np.dtype(config.training.precision),
-    )
+    try:
+        return make_dataset(
+            train,
+            validation=validation,
+            test=test,
+            classification=True if loss.classification else False if loss.regression else None,
+            numeric=data.preprocess.numeric,
+            target="none" if loss.natural_units and target == "auto" else target,
+            validation_share=data.split.validation,
+            test_share=data.split.test,
+            stratify=None if data.split.stratify == "auto" else data.split.stratify,
+            shuffle=data.split.shuffle,
+            rng=stream(config.seed, Purpose.SPLIT),
+            dtype=np.dtype(config.training.precision),
+        )
+    except DataError as error:
+        if not all(problem.where in SPLIT for problem in error.problems):
+            raise
+        raise ConfigError([config.problem(p.where, p.message, p.remedy) for p in error.problems]) from None
 
 
 def debugging_rows(config: Config, dataset: Dataset) -> Dataset:

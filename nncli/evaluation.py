@@ -14,6 +14,7 @@ from nncli.builder import Rows, build_network, debugging_rows, engine_rows, load
 from nncli.config.loader import load_config
 from nncli.config.schema import Config
 from nncli.data.dataset import Part, prepare
+from nncli.data.jsonable import LARGEST
 from nncli.data.preprocess import ClassEncoding, LabelEncoding, Preprocessing
 from nncli.data.scaling import Scaling
 from nncli.engine.buffers import Array
@@ -119,10 +120,14 @@ def load_run(run: Run) -> Trained:
     preprocessing = Preprocessing.from_json(run.read_json("preprocess.json"), str(run.path / "preprocess.json"))
     network = build_network(config, preprocessing)
     summary = run.read_json("summary.json")
-    which = summary.get("weights")
-    if which not in ("best", "last"):
+    if "weights" not in summary:
         remedy = f"nncli resume {run.path} goes on"
         raise RunError("has no weights yet: its training did not end", where=str(run.path), remedy=remedy)
+    which = summary["weights"]
+    if which not in ("best", "last"):
+        remedy = f"nncli resume {run.path} writes it again"
+        message = f"its weights are best or last, and not {which!r:.60}"
+        raise RunError(message, where=str(run.path / "summary.json"), remedy=remedy)
     tensors = run.load_weights(which)
     digests = summary.get("digests")
     if not isinstance(digests, dict) or digests.get(which) != digest_of(tensors):
@@ -134,6 +139,11 @@ def load_run(run: Run) -> Trained:
     if set(views) != set(tensors) or any(views[name].shape != tensors[name].shape for name in views):
         raise RunError("its weights are of another network than its config", where=str(run.path), remedy="train again")
     for name, view in views.items():
+        if tensors[name].dtype != view.dtype:
+            message = f"{name} is of {tensors[name].dtype}, and its config asks for {view.dtype}"
+            raise RunError(message, where=str(run.path), remedy="train again")
+        if not np.isfinite(tensors[name]).all():
+            raise RunError(f"{name} holds what is not finite", where=str(run.path), remedy="train again")
         view[...] = tensors[name]
     weighing = Weighing(_class_weights(run, summary, config, preprocessing), config.data.weight)
     return Trained(run, config, network, preprocessing, weights, which, weighing)
@@ -147,9 +157,13 @@ def _class_weights(
         return None
     found = summary.get("class_weight")
     names = [str(name) for name in preprocessing.target.classes]
-    if not isinstance(found, dict) or [*found] != names or not all(isinstance(w, int | float) for w in found.values()):
+    if not isinstance(found, dict) or [*found] != names or not all(_is_weight(w) for w in found.values()):
         raise RunError("summary.json does not say what each class counts", where=str(run.path), remedy="train again")
     return {name: float(found[name]) for name in names}
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= LARGEST  # NaN is not
 
 
 def evaluate(run: Run, *, split: Split = "test", data: Path | None = None) -> Evaluation:
@@ -198,6 +212,12 @@ def _split(trained: Trained, split: Split) -> Part:
             "the data changed since the training, so that its splits cannot be made again",
             where=str(trained.run.path),
             remedy="evaluate on a file: --data FILE",
+        )
+    if not dataset.preprocessing.agrees(trained.preprocessing):
+        raise RunError(
+            "does not follow from the run's config and data",
+            where=str(trained.run.path / "preprocess.json"),
+            remedy=f"remove it: nncli resume {trained.run.path} writes it again",
         )
     part: Part | None = getattr(debugging_rows(trained.config, dataset), split)
     if part is None:

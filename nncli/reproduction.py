@@ -89,20 +89,21 @@ def reproduce(
     made_in = run.read_json("environment.json")
     experiment = build(config)
     if made_in.get("data") != experiment.dataset.fingerprint:
-        raise DataError("the data changed since the training, which cannot be repeated", where=str(run.path))
+        message = "the data changed since the training, which cannot be repeated"
+        raise DataError(message, where=str(run.path), remedy="restore the data, or train anew")
     order = list(experiment.network.layout) + list(experiment.network.statistics)
     del experiment
+    before, kept = run.metrics.rows(), {which: run.load_weights(which) for which in ("best", "last")}
     with tempfile.TemporaryDirectory(prefix="nncli-reproduce-") as folder:
         again = Run(Path(folder) / "run")
         with contextlib.suppress(DivergedError):  # as it did before, or that is the difference
             train(config, directory=again.path, began=began, observe=observe)
         reasons = [*differences(made_in, again.read_json("environment.json")), *_turns(made_in)]
-        before, now = run.metrics.rows(), again.metrics.rows()
-        epoch, figures = _first_difference(before, now)
+        epoch, figures = _first_difference(before, again.metrics.rows())
         tensors = tuple(
             deviation
-            for which in ("best", "last")
-            for deviation in _deviations(which, run.load_weights(which), again.load_weights(which), order)
+            for which, trained in kept.items()
+            for deviation in _deviations(which, trained, again.load_weights(which), order)
         )
     return Reproduction(str(run.path), len(before), epoch, figures, tensors, tuple(reasons))
 

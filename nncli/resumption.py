@@ -14,6 +14,7 @@ from nncli.builder import Experiment, build
 from nncli.config.document import KeyPath, display
 from nncli.config.loader import load_config
 from nncli.config.schema import Config
+from nncli.data.preprocess import Preprocessing
 from nncli.engine.optimizers import Optimizer
 from nncli.errors import ConfigError, DataError, RunError
 from nncli.recording import begin, record, resolved
@@ -77,7 +78,7 @@ def resume(
         if status == "diverged":
             remedy = "its way is the same every time: train anew with another config"
             raise RunError("its training diverged, and would again", where=str(run.path), remedy=remedy)
-        if status in ("completed", "stopped_early") and not changes and _has_weights(run):
+        if status in ("completed", "stopped_early") and not changes and _is_whole(run):
             warned(f"{run.path} is complete: nothing is left to do; training.epochs=N trains for longer")
             return run
         experiment = build(config)
@@ -94,9 +95,6 @@ def resume(
             if differs:
                 warned(f"other bits than without the stop are possible: {'; '.join(differs)}")
             trainer, start = _restored(run, experiment, warned)
-            if trainer.epoch > config.training.epochs:
-                message = f"{trainer.epoch} epochs are trained already"
-                raise ConfigError([config.problem("training.epochs", message, "take more, or none")])
             if text := _stretched(before, experiment, trainer):
                 warned(text)
             resumption = {
@@ -108,6 +106,7 @@ def resume(
             earlier = made_in.get("resumed")
             all_of_them = [*(earlier if isinstance(earlier, list) else []), resumption]
             run.write_json("environment.json", made_in | {"resumed": all_of_them})
+            run.write_json("preprocess.json", experiment.dataset.preprocessing.to_json())
             if changes:
                 run.write_config(resolved(experiment))
             run.write_json("summary.json", {"status": "running"})
@@ -124,23 +123,31 @@ def _status(run: Run) -> str:
         return ""
 
 
-def _has_weights(run: Run) -> bool:
-    """Whether its weights are whole, and those that it was trained to."""
-    digests = run.read_json("summary.json").get("digests")
+def _is_whole(run: Run) -> bool:
+    """Whether its preprocessing is there, and its weights are those that it was trained to."""
+    summary = run.read_json("summary.json")
     try:
+        Preprocessing.from_json(run.read_json("preprocess.json"))
         found = {which: digest_of(run.load_weights(which)) for which in ("best", "last")}
-    except RunError:
+    except (RunError, DataError):
         return False
-    return digests == found
+    return summary.get("digests") == found and summary.get("weights") in ("best", "last")
 
 
 def _made_in(run: Run) -> dict[str, Any] | None:
-    return run.read_json("environment.json") if (run.path / "environment.json").exists() else None
+    """What environment.json says; None where nothing was trained yet, so that there need not be one."""
+    if not (run.path / "environment.json").exists() and not run.checkpoints():
+        return None
+    return run.read_json("environment.json")
 
 
 def _restored(run: Run, experiment: Experiment, warned: Callable[[str], None]) -> tuple[Trainer, FirstLoss]:
-    """A trainer that goes on from the newest checkpoint that is whole, or begins; metrics.csv is cut to fit it."""
-    trainer = Trainer(experiment)
+    """A trainer that goes on from the newest checkpoint that is whole, or begins; metrics.csv is cut to fit it.
+
+    Raises:
+        ConfigError: More epochs are trained already than are asked for.
+    """
+    trainer, config = Trainer(experiment), experiment.config
     start = first_loss(experiment, trainer.weights)
     if not trainer.resumable:
         warned(f"{experiment.config.optimizer.name} keeps no checkpoints: it goes its way again, from the beginning")
@@ -151,6 +158,9 @@ def _restored(run: Run, experiment: Experiment, warned: Callable[[str], None]) -
             if isinstance(found, RunError):
                 raise found
             trainer.restore(found)
+            if trainer.epoch > config.training.epochs:
+                message = f"{trainer.epoch} epochs are trained already"
+                raise ConfigError([config.problem("training.epochs", message, "take more, or none")])
             position = found.numbers.get("metrics")
             run.metrics.cut(position if isinstance(position, dict) else {})
         except (RunError, ValueError) as error:

@@ -45,6 +45,11 @@ def stdout() -> Console:
     return _Stdout(width=width)
 
 
+def plainly(text: str) -> str:
+    """Markup that shows ``text`` as it is: names may come from strangers."""
+    return escape(printable(text))
+
+
 class Bar:
     """How far a training of so many ``epochs`` is: a line at the foot of the terminal, gone when it stops."""
 
@@ -65,7 +70,7 @@ class Bar:
 
     def say(self, text: str) -> None:
         """A line above it."""
-        self._progress.console.print(escape(text))
+        self._progress.console.print(plainly(text))
 
     def move(self, epochs: float) -> None:
         """So many are done."""

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from nncli.cli.console import stdout
+from nncli.cli.console import plainly, stdout
 from nncli.cli.plain import count, figure
 from nncli.evaluation import ClassReport, Evaluation
 from nncli.run import Run
+from nncli.text import printable
 
 MOST = 10
 """Confusions that are listed where the matrix is too wide."""
@@ -22,12 +22,12 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
     """The figures of an evaluation, and the tables that its task has."""
     console = stdout()
     console.print(
-        f"{escape(str(run.path))}, {evaluation.weights} weights, {evaluation.rows} rows of {escape(evaluation.data)}"
+        f"{plainly(str(run.path))}, {evaluation.weights} weights, {evaluation.rows} rows of {plainly(evaluation.data)}"
     )
     figures = {"loss": evaluation.loss, **evaluation.metrics}
     width = max([10, *map(len, figures)])
     for name, value in figures.items():
-        remark = f"  ({escape(evaluation.loss_weights)})" if name == "loss" and evaluation.loss_weights else ""
+        remark = f"  ({plainly(evaluation.loss_weights)})" if name == "loss" and evaluation.loss_weights else ""
         console.print(f"{name:<{width}} {figure(name, value)}{remark}")
     for table in _tables(evaluation, console):
         console.print(table)
@@ -44,7 +44,7 @@ def _tables(evaluation: Evaluation, console: Console) -> Iterator[Table | str]:
         table = _table("target", ("RMSE", "MAE", "R²"), "each target")
         for target in evaluation.targets:
             own = (("rmse", target.rmse), ("mae", target.mae), ("r2", target.r2))
-            table.add_row(escape(target.name), *(figure(name, value) for name, value in own))
+            table.add_row(plainly(target.name), *(figure(name, value) for name, value in own))
         table.add_section()
         table.add_row("mean", *(figure(name, evaluation.metrics[name]) for name in ("rmse", "mae", "r2")))
         yield table
@@ -58,7 +58,7 @@ def _shares(noun: str, title: str, reports: Iterable[ClassReport], averages: Ite
         table.add_row(name, *("–" if x is None else f"{x:.3f}" for x in shares), str(report.rows))
 
     for report in reports:
-        add(report, escape(report.name))
+        add(report, plainly(report.name))
     table.add_section()
     for report in averages:
         add(report, f"{report.name} average")
@@ -69,18 +69,18 @@ def _confusion(
     classes: tuple[ClassReport, ...], counts: tuple[tuple[int, ...], ...], console: Console
 ) -> Iterator[Table | str]:
     """The matrix under the names of the classes; where the terminal is too narrow, under numbers, or as a list."""
-    names, numbers = [report.name for report in classes], [str(i + 1) for i in range(len(classes))]
+    names, numbers = [printable(report.name) for report in classes], [str(i + 1) for i in range(len(classes))]
     title = "confusion matrix: the true class down, the predicted across"
     for heads, rows in ((names, names), (numbers, [f"{i} {name}" for i, name in zip(numbers, names, strict=True)])):
         matrix = _table("true", heads, title)
         for name, row in zip(rows, counts, strict=True):
-            matrix.add_row(escape(name), *map(str, row))
+            matrix.add_row(plainly(name), *map(str, row))
         if _fits(heads, rows, counts, console.width):
             yield matrix
             return
     wrong = [(n, i, j) for i, row in enumerate(counts) for j, n in enumerate(row) if n and i != j]
     most = sorted(wrong, key=lambda found: -found[0])[:MOST]
-    lines = [f"  {count(n, 'row')} of {escape(names[i])} taken for {escape(names[j])}" for n, i, j in most]
+    lines = [f"  {count(n, 'row')} of {plainly(names[i])} taken for {plainly(names[j])}" for n, i, j in most]
     more = [f"  and {count(len(wrong) - MOST, 'more pair')}; --json has the matrix"] if len(wrong) > MOST else []
     yield from ["", "most often confused", *(lines or ["  none"]), *more]
 
@@ -92,7 +92,7 @@ def _fits(heads: list[str], rows: list[str], counts: tuple[tuple[int, ...], ...]
 
 
 def _table(first: str, others: Iterable[str], title: str) -> Table:
-    table = Table(escape(first), title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(plainly(first), title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for name in others:
-        table.add_column(escape(name), justify="right")
+        table.add_column(plainly(name), justify="right")
     return table

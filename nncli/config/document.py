@@ -6,6 +6,7 @@ config never needs but an attacker or an accident does (aliases, tags, merge key
 
 from __future__ import annotations
 
+import codecs
 import math
 import re
 import stat
@@ -23,6 +24,22 @@ from nncli.registry import nearest
 Key: TypeAlias = str | int
 KeyPath: TypeAlias = tuple[Key, ...]
 
+BYTE_ORDER_MARKS = {  # the longer ones first
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+REMEDIES = {
+    "expected ',' or": "close the bracket that was opened at {opened}",
+    "end of stream": "close the quotes that were opened at {opened}",
+    "expected <block end>": "let the entries of a mapping or list begin in one column, that of {opened}",
+    "mapping values are not allowed": "put a value that has a colon and a blank in it in quotes",
+    "could not find expected ':'": "write a colon and a blank behind each key",
+    "expected '<document start>'": "end the file there: it holds one config",
+    "incompatible YAML document": "leave the directive out",
+}
+"""What helps against what the parser does not understand: {opened} is where the thing began that it was in."""
 LARGEST_FILE = 1 << 20
 DEEPEST = 32
 MOST_VALUES = 50_000  # keys counted, too; which takes seconds to read
@@ -92,17 +109,17 @@ def parse_document(text: str, source: str) -> Document:
         _refuse_what_no_config_needs(text, source)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise ConfigError(
-            f"the character U+{int(error.character):04X} is not allowed", where=f"{source}:{line}"
-        ) from None
+        message, where = f"the character U+{int(error.character):04X} is not allowed", _place(text[: error.position])
+        raise ConfigError(message, where=f"{source}{where}", remedy="save it as plain text, in UTF-8") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise ConfigError(_plainly(str(error.problem)), where=f"{source}{_at(mark)}") from None
+        message, remedy = _plainly(str(error.problem), error.context_mark)
+        raise ConfigError(message, where=f"{source}{_at(mark)}", remedy=remedy) from None
     if root is None:
         raise ConfigError("is empty", where=source, remedy="a config needs data and model at least")
     if not isinstance(root, yaml.MappingNode):
-        raise ConfigError("must be a mapping (data: ..., model: ...)", where=f"{source}{_at(root.start_mark)}")
+        message, remedy = "must be a mapping (data: ..., model: ...)", "write keys, each with a colon, a blank, a value"
+        raise ConfigError(message, where=f"{source}{_at(root.start_mark)}", remedy=remedy)
     document = Document({})
     problems: list[Problem] = []
     document.value = _value(root, (), source, document, problems)
@@ -121,8 +138,7 @@ def parse_scalar(text: str, where: str) -> Any:
         return _WORDS[text]
     if _NOT_FINITE.fullmatch(text):
         return math.nan if text[1].lower() == "n" else -math.inf if text[0] == "-" else math.inf
-    numeric = _INTEGER.fullmatch(text) or _FLOAT.fullmatch(text)
-    if numeric and len(text) > LONGEST_NUMBER:
+    if is_number(text) and len(text) > LONGEST_NUMBER:
         raise ConfigError(f"a number of {len(text)} digits", where=where, remedy="write it shorter")
     if _INTEGER.fullmatch(text):
         return int(text)
@@ -137,6 +153,11 @@ def parse_scalar(text: str, where: str) -> Any:
             raise ConfigError(f"{text} is larger than any number", where=where)
         return number
     return text
+
+
+def is_number(text: str) -> bool:
+    """Whether a plain scalar of this text is a number."""
+    return bool(_INTEGER.fullmatch(text) or _FLOAT.fullmatch(text))
 
 
 def _read(path: Path) -> str:
@@ -162,14 +183,14 @@ def _read(path: Path) -> str:
         raise ConfigError(f"cannot be read: {error.strerror or error}", where=where) from None
     except ValueError as error:  # a null character in the name
         raise ConfigError(f"is no file name: {error}", where=repr(where)) from None
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise ConfigError("is UTF-16", where=where, remedy="save it as UTF-8")
+    for mark, encoding in BYTE_ORDER_MARKS.items():
+        if raw.startswith(mark):
+            raise ConfigError(f"is {encoding}", where=where, remedy="save it as UTF-8")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        message = f"byte 0x{raw[error.start]:02x} is not UTF-8"
-        raise ConfigError(message, where=f"{where}:{line}", remedy="save it as UTF-8") from None
+        message, place = f"byte 0x{raw[error.start]:02x} is not UTF-8", _place(raw[: error.start].decode("utf-8-sig"))
+        raise ConfigError(message, where=f"{where}{place}", remedy="save it as UTF-8") from None
 
 
 def _refuse_what_no_config_needs(text: str, source: str) -> None:
@@ -243,7 +264,14 @@ def _at(mark: Any) -> str:
     return "" if mark is None else f":{mark.line + 1}:{mark.column + 1}"
 
 
-def _plainly(problem: str) -> str:
+def _place(before: str) -> str:
+    """The place behind this text, as ``_at`` writes it."""
+    return f":{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+
+
+def _plainly(problem: str, opened: Any) -> tuple[str, str]:
+    """What the parser says, in words for who writes configs, and a remedy; ``opened`` is where it was when it began."""
     if "'\\t'" in problem:
-        return "a tab, where YAML wants spaces; replace it by spaces"
-    return f"this is no YAML: {problem}"
+        return "a tab, where YAML wants spaces", "replace it by spaces"
+    remedy = next((remedy for words, remedy in REMEDIES.items() if words in problem), "")
+    return f"this is no YAML: {problem}", remedy.format(opened=_at(opened)[1:])

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from nncli.config.document import Key, KeyPath
+from nncli.config.document import Key, KeyPath, is_number
 from nncli.config.pieces import models_in
 from nncli.registry import nearest
 from nncli.scoring import name_here
@@ -138,10 +138,16 @@ def _remedy(value: object, wants: list[str]) -> str:
     """The traps of other YAML readers."""
     if not isinstance(value, str):
         return ""
+    if wants == ["a list"]:
+        return f"write [{value}]"
     if "true or false" in wants and value.lower() in ("yes", "no", "on", "off"):
         return f"write {'true' if value.lower() in ('yes', 'on') else 'false'}"
     if any("number" in want for want in wants) and re.fullmatch(r"[0-9][0-9_]*", value):
         return f"write {value.replace('_', '')}"
+    if any("number" in want for want in wants) and re.fullmatch(r"0x[0-9a-fA-F]{1,15}|0o[0-7]{1,15}", value):
+        return f"write {int(value, 0)}"
+    if any("number" in want for want in wants) and is_number(value):
+        return "write it without quotes"
     return ""
 
 
@@ -157,7 +163,8 @@ def _shown(value: object) -> str:
     if isinstance(value, float) and math.isnan(value):
         return "not a number"
     if isinstance(value, dict | list):
-        return "a mapping" if isinstance(value, dict) else "a list"
+        kind = "mapping" if isinstance(value, dict) else "list"
+        return f"a {kind}" if value else f"an empty {kind}"
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 

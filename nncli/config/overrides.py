@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from nncli.config.document import Document, KeyPath, display, parse_document, parse_scalar
+from nncli.config.document import DEEPEST, Document, KeyPath, display, parse_document, parse_scalar
 from nncli.errors import ConfigError, Problem
+
+LONGEST = 80
+"""Characters of an override that a message shows."""
 
 
 def apply_overrides(document: Document, overrides: list[str]) -> None:
@@ -27,11 +30,13 @@ def apply_overrides(document: Document, overrides: list[str]) -> None:
 
 def _apply(document: Document, override: str) -> None:
     override = _text(override)
-    place = f"override {override!r}"
+    place = f"override {override if len(override) <= LONGEST else f'{override[:LONGEST]}...'!r}"
     name, equals, text = override.partition("=")
     keys = name.strip().split(".")
     if not equals or not all(keys):
         raise ConfigError("is not KEY=VALUE", where=place, remedy="for example training.epochs=20")
+    if len(keys) > DEEPEST:
+        raise ConfigError(f"is nested deeper than {DEEPEST} levels", where=place)
     value = _parse(text.strip(), place)
     path: KeyPath = ()
     inside: Any = document.value
@@ -41,10 +46,9 @@ def _apply(document: Document, override: str) -> None:
             inside = {} if inside is None else {"name": inside}
             document.replace(path, inside, document.where(path))
         if isinstance(inside, list):
-            if not key.isdigit() or int(key) >= len(inside):
-                raise ConfigError(
-                    f"{display(path)} has no entry {key}: there are {len(inside)}, counted from 0", where=place
-                )
+            if key not in map(str, range(len(inside))):
+                message = f"{display(path)} has no entry {key[:LONGEST]}: there are {len(inside)}, counted from 0"
+                raise ConfigError(message, where=place)
             path, inside = (*path, int(key)), inside[int(key)]
         elif isinstance(inside, dict):
             path, inside = (*path, key), inside.get(key)
@@ -71,4 +75,7 @@ def _parse(text: str, place: str) -> Any:
     try:
         return parse_document(f"value: {text}", place).value["value"]
     except ConfigError as error:
-        raise ConfigError([Problem(p.message, place, p.remedy) for p in error.problems]) from None
+        # without where it was opened: that counts from the value
+        raise ConfigError(
+            [Problem(p.message, place, p.remedy.partition(" that was opened")[0]) for p in error.problems]
+        ) from None

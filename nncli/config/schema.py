@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
-from pydantic import AfterValidator, Field, PrivateAttr, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, Field, PrivateAttr, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from nncli import scoring
@@ -47,6 +47,7 @@ else:
 
 Share = Annotated[float, Ge(0), Lt(1)]
 Factor = Annotated[float, Ge(0)]
+Count = Annotated[int, Ge(1), Le(1_000_000_000)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=64)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
@@ -154,7 +155,7 @@ class EarlyStopping(Strict):
     mode: Literal["auto", "min", "max"] = Field(
         "auto", description="whether lower or higher is better; auto: as the figure has it"
     )
-    patience: Annotated[int, Ge(1)] = Field(20, description="epochs without a better value before it stops")
+    patience: Count = Field(20, description="epochs without a better value before it stops")
     min_delta: Annotated[float, Ge(0)] = Field(0.0, description="what counts as better")
     restore_best: bool = Field(True, description="whether the weights of the best epoch are the result")
 
@@ -173,13 +174,13 @@ class Average(Strict):
 EVERY = re.compile(r"([1-9]\d{0,8}) (epoch|step|minute)s?")
 
 
-def _every(text: str) -> str:
-    if not EVERY.fullmatch(text):
+def _every(text: Any) -> Any:
+    if not isinstance(text, str) or not EVERY.fullmatch(text):
         raise PydanticCustomError("every", "a number of epochs, steps or minutes: 1 epoch, 500 steps, 10 minutes")
     return text
 
 
-Every = Annotated[str, AfterValidator(_every), WithJsonSchema({"type": "string", "pattern": f"^{EVERY.pattern}$"})]
+Every = Annotated[str, BeforeValidator(_every), WithJsonSchema({"type": "string", "pattern": f"^{EVERY.pattern}$"})]
 
 
 class Checkpoint(Strict):
@@ -199,13 +200,15 @@ class Checkpoint(Strict):
 class Training(Strict):
     """The loop."""
 
-    epochs: Annotated[int, Ge(0)] = Field(100, description="passes over the training rows, or iterations")
-    batch_size: Annotated[int, Ge(1)] | Literal["full", "auto"] = Field(
+    epochs: Annotated[int, Ge(0), Le(1_000_000_000)] = Field(
+        100, description="passes over the training rows, or iterations"
+    )
+    batch_size: Count | Literal["full", "auto"] = Field(
         "auto", description="rows in a step, or full; auto: 32, or full where the optimizer takes all rows at once"
     )
     precision: Literal["float32", "float64"] = Field("float32", description="of all numbers in the training")
     early_stopping: EarlyStopping | None = Field(None, description="stop when a figure gets no better")
-    accumulate: Annotated[int, Ge(1)] = Field(1, description="batches whose mean gradient makes one update")
+    accumulate: Count = Field(1, description="batches whose mean gradient makes one update")
     clip_value: Annotated[float, Gt(0)] | None = Field(None, description="the largest entry that a gradient may have")
     clip_norm: Annotated[float, Gt(0)] | None = Field(
         None, description="the greatest length of the whole gradient, which is scaled down to it"
@@ -214,10 +217,10 @@ class Training(Strict):
     checkpoint: Checkpoint | None = Field(
         Checkpoint(), description="what `nncli resume` goes on from; null: none is written, not even at the end"
     )
-    overfit_batches: Annotated[int, Ge(1)] | None = Field(
+    overfit_batches: Count | None = Field(
         None, description="for debugging: train on the rows of so many batches, and validate on the same"
     )
-    fast_dev_run: bool | Annotated[int, Ge(1)] = Field(
+    fast_dev_run: bool | Count = Field(
         False, description="for debugging: one epoch of so many batches (true: one), to see whether all works"
     )
     threads: Annotated[int, Ge(1), Le(1024)] | Literal["auto"] = Field(

@@ -29,6 +29,15 @@ SEPARATED = "look at its quotes and separators"
 CELL = 16  # bytes that polars keeps for a cell of text, besides what is in it
 
 
+ARCHIVES = {
+    b"PK\x03\x04": "a zip archive",
+    b"\x1f\x8b": "compressed (.gz)",
+    b"\x28\xb5\x2f\xfd": "compressed (.zst)",
+    b"PAR1": "a parquet file",
+}
+"""What such files begin with."""
+
+
 def read_delimited(path: Path, separator: str) -> tuple[pl.DataFrame, int | None]:
     """Read a text table; its header is its first line that is not empty.
 
@@ -140,7 +149,11 @@ def _content(path: Path) -> bytes:
             return _zstd(path)
         case _:
             refuse_too_large(path.stat().st_size, path.name, memory_limit())
-            return path.read_bytes()
+            content = path.read_bytes()
+            for magic, kind in ARCHIVES.items():
+                if content.startswith(magic):
+                    raise DataError(f"it is {kind}, not text", where=path.name, remedy="unpack it, or name it so")
+            return content
 
 
 def _gunzip(path: Path) -> bytes:
@@ -203,6 +216,9 @@ class _Text:
                 raise DataError(
                     f"not UTF-8: byte {data[error.start]:#04x}", where=line, remedy="save the file as UTF-8"
                 ) from None
+        if b"\0" in data:
+            line = text.place(1 + data.count(b"\n", 0, data.index(b"\0")))
+            raise DataError("a NUL character, which no text has", where=line, remedy="save the file as UTF-8")
         return text
 
     def place(self, line: int) -> str:

@@ -111,6 +111,8 @@ def check_exists(path: Path) -> None:
             remedy = "save its content as a file: a table is read more than once"
             raise DataError(f"{what}, not a file", where=str(path), remedy=remedy)
         return
+    if path.exists():  # reading it could last for ever
+        raise DataError("a pipe or a device, not a file", where=str(path), remedy=f"name a file: {SUFFIXES}")
     folder = path.parent
     if not folder.is_dir():
         raise DataError(f"no folder {str(folder)!r}", where=str(path), remedy="paths are relative to the config file")

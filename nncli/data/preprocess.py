@@ -249,6 +249,12 @@ class Preprocessing:
         method = "standardize" if target == "auto" else target
         return cls(features, Scaling.fit(method, names, target_values(table, names), rows))
 
+    def agrees(self, other: Preprocessing) -> bool:
+        """Whether both were fitted on the same data; see `Scaling.agrees`."""
+        if isinstance(self.target, Scaling) and isinstance(other.target, Scaling):
+            return self.features.agrees(other.features) and self.target.agrees(other.target)
+        return self.features.agrees(other.features) and self.target == other.target
+
     def to_json(self) -> dict[str, Any]:
         """Plain data, as in ``preprocess.json``; its floats come back bit for bit."""
         return {"task": self.task, "features": self.features.to_json(), "target": self.target.to_json()}

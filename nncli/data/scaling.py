@@ -90,6 +90,13 @@ class Scaling:
         """The values (n, d) at float64 in their own units, from ``scaled`` (n, d)."""
         return scaled.astype(np.float64) * self.scale + self.shift
 
+    def agrees(self, other: Scaling) -> bool:
+        """Whether both were fitted on the same data: on other machines, the last digits may differ."""
+        if (self.method, self.names) != (other.method, other.names):
+            return False
+        near = np.abs(self.shift - other.shift) <= 1e-6 * (self.scale + np.abs(self.shift))
+        return bool(near.all()) and np.allclose(self.scale, other.scale, rtol=1e-6, atol=0)
+
     def to_json(self) -> dict[str, Any]:
         """Plain data; its floats come back bit for bit."""
         return {
@@ -110,7 +117,9 @@ class Scaling:
         method, names = found["method"], texts(found["names"], f"{where}.names")
         shift, scale = numbers(found["shift"], f"{where}.shift"), numbers(found["scale"], f"{where}.scale")
         if method not in METHODS:
-            raise DataError(f"unknown scaling {method!r}", where=f"{where}.method", remedy=f"known are {METHODS}")
+            raise DataError(
+                f"unknown scaling {method!r}", where=f"{where}.method", remedy=f"known are {', '.join(METHODS)}"
+            )
         if not len(names) == len(shift) == len(scale) > 0 or len(set(names)) < len(names):
             raise DataError(
                 f"{len(names)} names, {len(shift)} shifts and {len(scale)} scales",

@@ -71,7 +71,9 @@ def _sizes(n: int, validation: float, test: float) -> tuple[int, int]:
         sizes.append(size)
         if share and not size:
             remedy = f"give {name} a larger share (1 row is {1 / n:.2g}), or 0" if n else "add rows"
-            problems.append(Problem(f"{share} of {n} rows is less than one", f"data.split.{name}", remedy))
+            problems.append(
+                Problem(f"{share} of {n} row{'s' if n != 1 else ''} is less than one", f"data.split.{name}", remedy)
+            )
     if sum(sizes) >= n:
         problems.append(
             Problem(

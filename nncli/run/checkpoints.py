@@ -53,8 +53,6 @@ class Checkpoints:
         Raises:
             RunError: It cannot be written; the others are as they were.
         """
-        if self.folder.is_symlink():
-            raise RunError("is a link", where=str(self.folder), remedy="a run keeps its checkpoints itself")
         names = self._numbers()
         path = self.folder / f"{max(names, default=0) + 1:06d}.safetensors"
         try:
@@ -82,6 +80,10 @@ class Checkpoints:
             else:
                 yield path, State(vectors, numbers)
 
+    def __bool__(self) -> bool:
+        """Whether there is one, whole or not."""
+        return bool(self._numbers())
+
     def sweep(self) -> None:
         """Remove what a killed process left half written."""
         if not self.folder.is_symlink():
@@ -89,7 +91,7 @@ class Checkpoints:
 
     def _numbers(self) -> dict[int, Path]:
         if self.folder.is_symlink():
-            return {}
+            raise RunError("is a link", where=str(self.folder), remedy="a run keeps its checkpoints itself")
         try:
             found = [(NAME.fullmatch(path.name), path) for path in self.folder.iterdir()]
         except OSError:  # there is no folder yet

@@ -26,6 +26,8 @@ WEIGHTS = "nncli-weights-1"
 """The format of files of weights."""
 MOST_OF_JSON = 2**26
 """Bytes that a JSON file of a run may have."""
+REPAIRED = ("summary.json", "preprocess.json")
+"""What follows from the rest, so that resuming makes it again."""
 
 
 class Run:
@@ -84,10 +86,16 @@ class Run:
                     raise RunError("the newest run was removed", where=str(directory), remedy="name another: runs/NAME")
                 raise RunError("there is no run yet", where=str(directory), remedy="nncli train CONFIG makes one")
         if not directory.is_dir():
+            if directory.exists():
+                raise RunError("is a file, and a run is a directory", where=str(path), remedy="name one: runs/NAME")
             runs = [str(p) for p in directory.parent.glob("*") if (p / "config.yaml").exists()]
             guess = nearest(str(path), runs)
-            raise RunError("no such run", where=str(path), remedy=f"did you mean {guess}?" if guess else "")
-        if not (directory / "config.yaml").is_file():
+            remedy = f"did you mean {guess}?" if guess else "name a run's directory, or latest"
+            raise RunError("no such run", where=str(path), remedy=remedy)
+        config = directory / "config.yaml"
+        if config.is_symlink():
+            raise RunError("is a link", where=str(config), remedy="put the file itself there")
+        if not config.is_file():
             raise RunError("not a run directory: it has no config.yaml", where=str(path))
         for name in ("config.yaml", "weights"):
             if (directory / name).is_symlink():
@@ -112,17 +120,21 @@ class Run:
             RunError: It is missing or no JSON object.
         """
         path = self.path / name
+        remedy = f"nncli resume {self.path} writes it again" if name in REPAIRED else "train again"
         try:
             content = json.loads(read(path, MOST_OF_JSON).decode())
         except (ValueError, RecursionError):
-            raise RunError("is not JSON", where=str(path), remedy="train again") from None
+            raise RunError("is not JSON", where=str(path), remedy=remedy) from None
+        except RunError as error:
+            (problem,) = error.problems
+            raise RunError(problem.message, where=problem.where, remedy=remedy) from None
         if not isinstance(content, dict):
-            raise RunError("holds no JSON object", where=str(path), remedy="train again")
+            raise RunError("holds no JSON object", where=str(path), remedy=remedy)
         return content
 
     def save_weights(self, which: str, tensors: Mapping[str, Array]) -> str:
         """Write ``weights/{which}.safetensors`` and return the digest of its tensors."""
-        write_tensors(self.path / "weights" / f"{which}.safetensors", WEIGHTS, tensors)
+        write_tensors(self._weights(which), WEIGHTS, tensors)
         return digest_of(tensors)
 
     def load_weights(self, which: str) -> dict[str, Array]:
@@ -131,12 +143,19 @@ class Run:
         Raises:
             RunError: The file is missing, damaged, or not nncli's.
         """
+        path = self._weights(which)
         try:
-            return read_tensors(self.path / "weights" / f"{which}.safetensors", WEIGHTS)[0]
+            return read_tensors(path, WEIGHTS)[0]
         except RunError as error:
             (problem,) = error.problems
             remedy = f"nncli resume {self.path} writes it again"
             raise RunError(problem.message, where=problem.where, remedy=remedy) from None
+
+    def _weights(self, which: str) -> Path:
+        folder = self.path / "weights"
+        if folder.is_symlink():
+            raise RunError("is a link", where=str(folder), remedy="a run keeps its weights itself")
+        return folder / f"{which}.safetensors"
 
     def checkpoints(self, keep: int = 2) -> Checkpoints:
         """Those of the run, of which so many are kept."""

@@ -7,6 +7,7 @@ import platform
 import sys
 from collections.abc import Iterator, Mapping
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from nncli.machine import processor
@@ -17,6 +18,8 @@ def environment(command: list[str], kernels: str) -> dict[str, Any]:
     """Versions, BLAS and its threads, the processor, the command."""
     from threadpoolctl import threadpool_info
 
+    # NumPy's before that of SciPy; the order in which they are found is another every time
+    pools = sorted(threadpool_info(), key=lambda pool: (not _of_numpy(pool["filepath"]), pool["filepath"]))
     packages = ["nncli", "numpy", "scipy", "scikit-learn", "polars", "safetensors"]
     if kernels == "numba":
         packages += ["numba", "llvmlite"]
@@ -30,7 +33,7 @@ def environment(command: list[str], kernels: str) -> dict[str, Any]:
         "packages": {name: metadata.version(name) for name in packages},
         "threadpools": [
             {key: pool.get(key) for key in ("user_api", "internal_api", "version", "num_threads", "architecture")}
-            for pool in threadpool_info()
+            for pool in pools
         ],
     }
 
@@ -52,8 +55,13 @@ def _pairs(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[
         yield name, old.get(key), new.get(key)
 
 
+def _of_numpy(library: str) -> bool:
+    """Whether it came with NumPy: in numpy.libs, or on macOS in numpy/.dylibs."""
+    return any("numpy" in part for part in Path(library).parts[-3:-1])
+
+
 def _blas(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """NumPy's: it is loaded before that of SciPy."""
+    """NumPy's: the first."""
     pools = content.get("threadpools")
     found = [_mapping(pool) for pool in pools] if isinstance(pools, list) else []
     return next((pool for pool in found if pool.get("user_api") == "blas"), {})

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from nncli.errors import RunError
 from nncli.filekind import irregular
@@ -77,7 +78,18 @@ def sweep(folder: Path) -> None:
 
 
 def read(path: Path, most: int) -> bytes:
-    """The content of a regular file of at most ``most`` bytes; no link, by which a run would lead out of itself.
+    """The content of a file of at most ``most`` bytes.
+
+    Raises:
+        RunError: As ``opened`` says.
+    """
+    with opened(path, most) as (file, size):
+        return file.read(size)
+
+
+@contextmanager
+def opened(path: Path, most: int) -> Iterator[tuple[BinaryIO, int]]:
+    """A regular file of at most ``most`` bytes, and its size; no link, by which a run would lead out of itself.
 
     Raises:
         RunError: It is not there, is a link, a pipe, a device or a folder, or larger.
@@ -91,11 +103,11 @@ def read(path: Path, most: int) -> bytes:
         with os.fdopen(descriptor, "rb") as file:
             found = os.fstat(descriptor)
             if what := irregular(found.st_mode):
-                raise RunError(f"is {what}, not a file", where=str(path))
+                raise RunError(f"is {what}, not a file", where=str(path), remedy="put the file itself there")
             if found.st_size > most:
                 message = f"is larger ({found.st_size:,} bytes) than it can be ({most:,} bytes)"
                 raise RunError(message, where=str(path))
-            return file.read(found.st_size)
+            yield file, found.st_size
     except OSError as error:
         raise cannot("read", path, error) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,10 +31,15 @@ def locked(folder: Path) -> Iterator[None]:
         if what := irregular(path.lstat().st_mode):  # what a link leads to would be written over
             raise RunError(f"is {what}, not a file", where=str(path), remedy="remove it")
     try:
-        # a+: opening must not wipe out the name of who holds it
-        file = path.open("a+", encoding="utf-8", errors="replace")
+        # opening must not wipe out the name of who holds it, nor wait for the other end of a pipe
+        flags = (getattr(os, name, 0) for name in ("O_CREAT", "O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC"))
+        descriptor = os.open(path, sum(flags, start=os.O_RDWR), 0o666)
     except OSError as error:
         raise cannot("lock", path, error) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise RunError("is no file", where=str(path), remedy="remove it")
+    file = os.fdopen(descriptor, "r+", encoding="utf-8", errors="replace")
     with file:
         try:
             _take(file.fileno())

@@ -100,7 +100,7 @@ class Metrics:
             text = read(self._path, MOST).decode()
             return list(csv.DictReader(io.StringIO(text, newline="")))
         except (UnicodeDecodeError, csv.Error) as error:
-            raise RunError(f"is no table of metrics ({error})", where=str(self._path)) from None
+            raise RunError(f"is no table of metrics ({error})", where=str(self._path), remedy="train again") from None
 
 
 def _write_all(descriptor: int, raw: bytes) -> None:

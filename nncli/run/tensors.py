@@ -11,7 +11,7 @@ import numpy as np
 
 from nncli.engine.buffers import Array
 from nncli.errors import RunError
-from nncli.run.files import read, replaced
+from nncli.run.files import opened, replaced
 
 NOTE = "nncli"
 """The one entry of the metadata, ``DIGEST KIND NOTES``: several would come in another order every time."""
@@ -60,16 +60,20 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Array], str]:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    raw = read(path, MOST)
     try:
-        place = _place_of_digest(raw)
+        with opened(path, MOST) as (file, size):
+            raw = file.read(8)
+            raw += file.read(_end_of_header(raw, size) - 8)
+            place = _place_of_digest(raw)  # before memory is taken for what may be anything
+            file.seek(0)
+            raw = file.read(size)
         whole = memoryview(raw)
         found = hashlib.sha256(whole[: place.start])
         found.update(OPEN.encode())
         found.update(whole[place.stop :])
         if found.hexdigest().encode() != raw[place]:
             raise RunError("is damaged: its content does not match its digest", where=str(path))
-        header = json.loads(raw[8 : _end_of_header(raw)])
+        header = json.loads(raw[8 : _end_of_header(raw, size)])
         _, its_kind, notes = header["__metadata__"][NOTE].split(" ", 2)
         if its_kind != kind:
             raise RunError(f"is of kind {its_kind!r}, and not {kind!r}", where=str(path))
@@ -89,16 +93,16 @@ def digest_of(tensors: Mapping[str, Array]) -> str:
     return digest.hexdigest()
 
 
-def _end_of_header(raw: bytes) -> int:
-    """Where the tensors begin: the format starts with the length of its header in 8 bytes."""
+def _end_of_header(raw: bytes, size: int) -> int:
+    """Where the tensors begin in ``size`` bytes: the format starts with the length of its header in 8 of them."""
     end = 8 + int.from_bytes(raw[:8], "little")
-    if not 8 < end <= min(len(raw), MOST_OF_HEADER):
+    if not 8 < end <= min(size, MOST_OF_HEADER):
         raise ValueError("its header does not end")
     return end
 
 
 def _place_of_digest(raw: bytes) -> slice:
-    start = raw.find(f'"{NOTE}":"'.encode(), 8, _end_of_header(raw))
+    start = raw.find(f'"{NOTE}":"'.encode(), 8, _end_of_header(raw, len(raw)))
     if start < 0:
         raise ValueError("it has no digest")
     start += len(f'"{NOTE}":"')

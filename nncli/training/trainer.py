@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
@@ -24,6 +25,9 @@ from nncli.training.descent import Descent
 from nncli.training.events import SIGN_OF_LIFE, Ended, EpochEnded, Event, Progress, Status
 from nncli.training.iterations import Iterations
 from nncli.training.monitor import Monitor
+
+LARGEST = 2**53
+"""Beyond every whole number of a checkpoint, but for the state of a random generator, which is text."""
 
 
 class Trainer:
@@ -88,14 +92,16 @@ class Trainer:
 
     def state(self) -> State:
         """What it goes on from, between two events. The arrays are its own, and move on with it."""
+        return State(self.vectors, _to_json(self._numbers()))
+
+    def _numbers(self) -> dict[str, Any]:
         assert isinstance(self._course, _Passes)
-        numbers = {
+        return {
             "epoch": self.epoch,
             "seconds": self._seconds(),
             "monitor": self._monitor.numbers,
             **self._course.numbers,
         }
-        return State(self.vectors, _to_json(numbers))
 
     def restore(self, state: State) -> None:
         """Go on from ``state``, in a trainer that has not run.
@@ -108,13 +114,13 @@ class Trainer:
         shapes, found = ({name: (v.shape, v.dtype) for name, v in some.items()} for some in (mine, state.vectors))
         if shapes != found:
             raise ValueError("it is of another network, optimizer or precision")
-        try:
-            numbers = _from_json(state.numbers)
-            self.epoch, self._before = int(numbers["epoch"]), float(numbers["seconds"])
-            self._monitor.restore(numbers["monitor"])
-            self._course.restore(numbers)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"it does not say all that is needed ({error})") from None
+        numbers = _from_json(state.numbers)
+        strange = [name for name, own in self._numbers().items() if not _alike(numbers.get(name), own)]
+        if strange:
+            raise ValueError(f"its numbers are not those of a training ({', '.join(strange)})")
+        self.epoch, self._before = numbers["epoch"], numbers["seconds"]
+        self._monitor.restore(numbers["monitor"])
+        self._course.restore(numbers)
         for name, vector in mine.items():
             np.copyto(vector, state.vectors[name])
 
@@ -238,6 +244,8 @@ class _Passes:
     def restore(self, numbers: Mapping[str, Any]) -> None:
         """Go on from ``numbers``."""
         within = numbers["pass"]
+        if within["batches"] > self._batches.count:
+            raise ValueError(f"{within['batches']} batches are done of {self._batches.count}")
         self._so_far = SoFar(within["batches"], within["total"], within["rows"], numbers["noise"])
         self._descent.restore(numbers["descent"])
 
@@ -310,6 +318,23 @@ def _from_json(content: Any) -> Any:
     if isinstance(content, Mapping):
         return {key: _from_json(value) for key, value in content.items()}
     return float(content) if content in ("inf", "-inf", "nan") else content
+
+
+def _alike(found: Any, own: Any) -> bool:
+    """Whether ``found`` is made like ``own``: the same names, whole numbers from 0, also as text, and others."""
+    if isinstance(own, Mapping):
+        return (
+            isinstance(found, Mapping)
+            and found.keys() == own.keys()
+            and all(_alike(found[name], value) for name, value in own.items())
+        )
+    if isinstance(own, int):
+        return type(found) is int and 0 <= found < LARGEST
+    if isinstance(own, float):
+        return type(found) is float or (type(found) is int and abs(found) < LARGEST)
+    if isinstance(own, str):
+        return type(found) is str and re.fullmatch("[0-9]{1,39}", found) is not None and int(found) < 2**128
+    return type(found) is type(own)
 
 
 def measure(inference: Inference, rows: Rows, scorer: Scorer, split: str) -> dict[str, float | None]:

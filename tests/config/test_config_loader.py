@@ -165,7 +165,7 @@ WRONG = [
         "model: {layers: []}\n",
         [
             "c.yaml:1:1  data: missing",
-            "c.yaml:1:17  model.layers: must be a list of at least 1 (is a list)",
+            "c.yaml:1:17  model.layers: must be a list of at least 1 (is an empty list)",
         ],
     ),
     ("a: 1\n\tb: 2\n", ["c.yaml:2:1: a tab, where YAML wants spaces; replace it by spaces"]),
@@ -180,9 +180,12 @@ WRONG = [
     ("a: " + "[" * 40 + "]" * 40, ["c.yaml:1:35: is nested deeper than 32 levels"]),
     ("a: " + "9" * 5000, ["c.yaml:1:4  a: a number of 5000 digits; write it shorter"]),
     ("", ["c.yaml: is empty; a config needs data and model at least"]),
-    ("- 1\n", ["c.yaml:1:1: must be a mapping (data: ..., model: ...)"]),
-    ("a: \x01\n", ["c.yaml:1: the character U+0001 is not allowed"]),
-    (b"a: \xff\n", ["c.yaml:1: byte 0xff is not UTF-8; save it as UTF-8"]),
+    (
+        "- 1\n",
+        ["c.yaml:1:1: must be a mapping (data: ..., model: ...); write keys, each with a colon, a blank, a value"],
+    ),
+    ("a: \x01\n", ["c.yaml:1:4: the character U+0001 is not allowed; save it as plain text, in UTF-8"]),
+    (b"a: \xff\n", ["c.yaml:1:4: byte 0xff is not UTF-8; save it as UTF-8"]),
     ("a: 1\n".encode("utf-16"), ["c.yaml: is UTF-16; save it as UTF-8"]),
 ]
 
@@ -254,7 +257,7 @@ def test_overrides_win_over_the_file_and_reach_into_lists_and_named_pieces(tmp_p
         ("epochs", ": is not KEY=VALUE; for example training.epochs=20"),
         ("=3", ": is not KEY=VALUE; for example training.epochs=20"),
         ("model.layers.0.units.x=3", ": model.layers.0.units is 4 and holds nothing called 'x'"),
-        ("training=[1", ": this is no YAML: expected ',' or ']', but got '<stream end>'"),
+        ("training=[1", ": this is no YAML: expected ',' or ']', but got '<stream end>'; close the bracket"),
     ],
 )
 def test_what_is_wrong_with_an_override_names_the_override(tmp_path: Path, override: str, line: str) -> None:

@@ -1,0 +1,461 @@
+"""Runs that are damaged, unfinished, in use, foreign, or not there."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+from bad_inputs.row import Change, Row, bends, both, edits, gone, json_with, large, link, nothing, pipe, trains, writes
+
+EVALUATE, RESUME, REPRODUCE = "evaluate run", "resume run training.epochs=5", "reproduce run"
+DEEP = "[" * 10_000 + "]" * 10_000
+
+
+def run(name: str, change: Change, says: str, command: str = EVALUATE) -> Row:
+    """A run that is evaluated, or something else is done with it."""
+    return Row(name, change, command, says)
+
+
+def fitted(name: str, path: str, value: Any, says: str) -> Row:
+    """Another value at ``path`` of preprocess.json; the answer begins with the file's name."""
+    return run(name, json_with("run/preprocess.json", *path.split("."), value=value), says)
+
+
+def every(name: str, command: str, remedy: str) -> Iterator[Row]:
+    """All that can stand in place of a JSON file of a run."""
+    path, most = f"run/{name}", "than it can be (67,108,864 bytes)"
+    for what, change, says in [
+        ("missing", gone(path), "cannot read it: No such file or directory"),
+        ("empty", writes(path, ""), "is not JSON"),
+        ("cut off", bends(path, lambda raw: raw[:-3]), "is not JSON"),
+        ("a list", writes(path, "[]"), "holds no JSON object"),
+        ("a number", writes(path, "12"), "holds no JSON object"),
+        ("nested 10,000 deep", writes(path, DEEP), "is not JSON"),
+        ("of 5,000 digits", writes(path, "9" * 5000), "is not JSON"),
+        ("not UTF-8", writes(path, b'{"a": "\xff"}'), "is not JSON"),
+        ("of 100 MB", large(path, 100_000_000), f"is larger (100,000,000 bytes) {most}"),
+        ("of 1 TB", large(path), f"is larger (1,099,511,627,776 bytes) {most}"),
+        ("a pipe", pipe(path), "is no file"),
+        ("a link", link(path, "elsewhere"), "is a link"),
+        ("a folder", both(gone(path), lambda: Path(path).mkdir()), "cannot read it: Is a directory"),
+    ]:
+        yield run(f"{name} is {what}", change, f"{path}: {says}; {remedy}", command)
+
+
+def in_use() -> TextIOWrapper:
+    """The lock is held, until the file is closed."""
+    file = Path("run/.lock").open("w")  # noqa: SIM115  # who calls closes it
+    fcntl.flock(file, fcntl.LOCK_EX)
+    file.write("process 4711\n\x1b[31m")
+    file.flush()
+    return file
+
+
+def unfinished(status: str) -> Change:
+    """The run as one leaves it that did not come to its end."""
+    return writes("run/summary.json", json.dumps({"status": status}))
+
+
+ROWS = [
+    # where a run goes
+    run(
+        "a run that exists",
+        nothing,
+        "run: exists already; a run is never written over: choose another --run",
+        command="train c.yaml --run run",
+    ),
+    run(
+        "a run that is a file",
+        nothing,
+        "points.csv: exists already; a run is never written over: choose another --run",
+        command="train c.yaml --run points.csv",
+    ),
+    run(
+        "a run in a file",
+        nothing,
+        "points.csv/run: cannot make it: Not a directory",
+        command="train c.yaml --run points.csv/run",
+    ),
+    run(
+        "a run that is a link to nowhere",
+        link("out", "nowhere"),
+        "out: exists already; a run is never written over: choose another --run",
+        command="train c.yaml --run out",
+    ),
+    run(
+        "a run with a name too long",
+        nothing,
+        "...: cannot make it: File name too long",
+        command=f"train c.yaml --run {'x' * 300}",
+    ),
+    run("runs is a file", writes("runs", ""), "runs: cannot make it: File exists", command="train c.yaml"),
+    # where a run is
+    run("no such run", nothing, "rum: no such run; did you mean run?", command="evaluate rum"),
+    run(
+        "no such run, and none that is like it",
+        nothing,
+        "elsewhere/rum: no such run; name a run's directory, or latest",
+        command="evaluate elsewhere/rum",
+    ),
+    run(
+        "no run yet",
+        nothing,
+        "runs/latest: there is no run yet; nncli train CONFIG makes one",
+        command="evaluate latest",
+    ),
+    run(
+        "a newest run that was removed",
+        both(lambda: Path("runs").mkdir(), link("runs/latest", "gone")),
+        "runs/latest: the newest run was removed; name another: runs/NAME",
+        command="evaluate latest",
+    ),
+    run(
+        "a file in place of a run",
+        nothing,
+        "points.csv: is a file, and a run is a directory; name one: runs/NAME",
+        command="evaluate points.csv",
+    ),
+    run(
+        "a folder in place of a run",
+        lambda: Path("x").mkdir(),
+        "x: not a run directory: it has no config.yaml",
+        command="evaluate x",
+    ),
+    run(
+        "control characters in a run's name",
+        nothing,
+        "\\x1b[31mrun: no such run; name a run's directory, or latest",
+        command="evaluate '\x1b[31mrun'",
+    ),
+    run(
+        "a config in place of a run",
+        nothing,
+        "c.yaml: is a file, and a run is a directory; name one: runs/NAME",
+        command="resume c.yaml",
+    ),
+    # what state it is in
+    run(
+        "an unfinished run, evaluated",
+        unfinished("running"),
+        "run: has no weights yet: its training did not end; nncli resume run goes on",
+    ),
+    run(
+        "an unfinished run, reproduced",
+        unfinished("running"),
+        "run: its training has not ended; nncli resume run goes on",
+        command=REPRODUCE,
+    ),
+    run(
+        "a run that failed",
+        unfinished("failed"),
+        "run: has no weights yet: its training did not end; nncli resume run goes on",
+    ),
+    run(
+        "a run that diverged, resumed",
+        unfinished("diverged"),
+        ("run: its training diverged, and would again; its way is the same every time: train anew with another config"),
+        command=RESUME,
+    ),
+    run(
+        "a run in use",
+        in_use,
+        "run: is in use by process 4711[31m; wait until it has ended, or stop it",
+        command=RESUME,
+    ),
+    run("a lock that is a pipe", pipe("run/.lock"), "run/.lock: is no file; remove it", command=RESUME),
+    run("a lock that is a link", link("run/.lock", "elsewhere"), "run/.lock: is a link; remove it", command=RESUME),
+    run(
+        "a lock that is a folder",
+        lambda: (Path("run/.lock").unlink(missing_ok=True), Path("run/.lock").mkdir()),
+        "run/.lock: cannot lock it: Is a directory",
+        command=RESUME,
+    ),
+    run(
+        "resumed for fewer epochs",
+        nothing,
+        ("override 'training.epochs=2'  training.epochs: 3 epochs are trained already; take more, or none"),
+        command="resume run training.epochs=2",
+    ),
+    run(
+        "resumed with another learning rate",
+        nothing,
+        (
+            "override 'optimizer.learning_rate=1'  optimizer.learning_rate: was 0.01, and a run cannot "
+            "go on with 1.0; train anew for that"
+        ),
+        command="resume run optimizer.learning_rate=1",
+    ),
+    run(
+        "resumed with a misspelt key",
+        nothing,
+        "override 'training.epoch=5'  training.epoch: unknown key, did you mean 'epochs'?",
+        command="resume run training.epoch=5",
+    ),
+    run(
+        "a split that the run has not",
+        trains("data.split.validation=0"),
+        ("other: has no validation rows; set data.split.validation, or evaluate on another split or a file"),
+        command="evaluate other --split validation",
+    ),
+    # its files
+    *every("summary.json", EVALUATE, "nncli resume run writes it again"),
+    *every("preprocess.json", EVALUATE, "nncli resume run writes it again"),
+    *every("environment.json", REPRODUCE, "train again"),
+    run("config.yaml is missing", gone("run/config.yaml"), "run: not a run directory: it has no config.yaml"),
+    run(
+        "config.yaml is cut off",
+        bends("run/config.yaml", lambda raw: raw.partition(b"ize: 16")[0]),
+        (
+            "run/config.yaml:70:10: this is no YAML: could not find expected ':'; write a colon and a "
+            "blank behind each key"
+        ),
+    ),
+    run(
+        "config.yaml is a list",
+        writes("run/config.yaml", "[]"),
+        (
+            "run/config.yaml:1:1: must be a mapping (data: ..., model: ...); write keys, each with a "
+            "colon, a blank, a value"
+        ),
+    ),
+    run(
+        "config.yaml is of 100 MB",
+        large("run/config.yaml", 100_000_000),
+        "run/config.yaml: is larger than 1,048,576 bytes; is it a config at all?",
+    ),
+    run("config.yaml is a pipe", pipe("run/config.yaml"), "run: not a run directory: it has no config.yaml"),
+    run(
+        "config.yaml is a link to nowhere",
+        link("run/config.yaml", "elsewhere"),
+        "run/config.yaml: is a link; put the file itself there",
+    ),
+    run(
+        "config.yaml has a key of a newer version",
+        edits("run/config.yaml", "seed: 0", "seed: 0\nquantum: true"),
+        "run/config.yaml:4:1  quantum: unknown key, known are name, seed, data, ...",
+    ),
+    run(
+        "summary.json has weights that there are not",
+        json_with("run/summary.json", "weights", value="../../c"),
+        ("run/summary.json: its weights are best or last, and not '../../c'; nncli resume run writes it again"),
+    ),
+    run(
+        "summary.json has weights that are a list",
+        json_with("run/summary.json", "weights", value=["last"]),
+        ("run/summary.json: its weights are best or last, and not ['last']; nncli resume run writes it again"),
+    ),
+    run(
+        "summary.json has no digests",
+        json_with("run/summary.json", "digests", value=None),
+        "run: its weights are not those that it was trained to; nncli resume run writes them again",
+    ),
+    run(
+        "summary.json has a digest that is a number",
+        json_with("run/summary.json", "digests", "last", value=12),
+        "run: its weights are not those that it was trained to; nncli resume run writes them again",
+    ),
+    run(
+        "summary.json has a status that is a list",
+        json_with("run/summary.json", "status", value=["completed"]),
+        "run: its training has not ended; nncli resume run goes on",
+        command=REPRODUCE,
+    ),
+    run(
+        "class weights that a stranger wrote",
+        both(
+            edits("run/config.yaml", "class_weight: null", "class_weight: balanced"),
+            json_with("run/summary.json", "class_weight", value={"in": 10**400, "out": 1}),
+        ),
+        "run: summary.json does not say what each class counts; train again",
+    ),
+    run(
+        "environment.json has another digest of the data",
+        json_with("run/environment.json", "data", value="\x1b[31m"),
+        (
+            "run: the data changed since the training, so that its splits cannot be made again; evaluate "
+            "on a file: --data FILE"
+        ),
+    ),
+    Row(
+        "metrics.csv is cut off",
+        bends("run/metrics.csv", lambda raw: raw[: raw.rindex(b"\n3,")]),
+        REPRODUCE,
+        "classification: ...",
+        1,
+        "not identical\nfirst in epoch 3:\n  epoch: was None, is 3\n...",
+    ),
+    run(
+        "metrics.csv is not UTF-8",
+        writes("run/metrics.csv", b"epoch\n\xff\n"),
+        (
+            "run/metrics.csv: is no table of metrics ('utf-8' codec can't decode byte 0xff in position "
+            "6: invalid start byte); train again"
+        ),
+        command=REPRODUCE,
+    ),
+    run(
+        "metrics.csv is a pipe",
+        pipe("run/metrics.csv"),
+        "run/metrics.csv: is no file; put the file itself there",
+        command=REPRODUCE,
+    ),
+    # a preprocess.json that a stranger wrote
+    fitted(
+        "a task that there is not",
+        "task",
+        "mind reading",
+        "run/preprocess.json: unknown task 'mind reading'; take the file as nncli wrote it",
+    ),
+    fitted(
+        "a task that is a list",
+        "task",
+        [DEEP[:3]],
+        "run/preprocess.json: unknown task ['[[[']; take the file as nncli wrote it",
+    ),
+    fitted(
+        "another task than that of the target",
+        "task",
+        "regression",
+        (
+            "run/preprocess.json: target: missing are ['method', 'names', 'scale', 'shift'], unknown are "
+            "['classes']; take the file as nncli wrote it"
+        ),
+    ),
+    fitted(
+        "a further key",
+        "x",
+        1,
+        "run/preprocess.json: missing are none, unknown are ['x']; take the file as nncli wrote it",
+    ),
+    fitted(
+        "features that are a number",
+        "features",
+        1,
+        "run/preprocess.json: features: a mapping is expected, and here is 1; take the file as nncli wrote it",
+    ),
+    fitted(
+        "a scaling that there is not",
+        "features.method",
+        "\x1b[31mmagic",
+        "run/preprocess.json: features.method: unknown scaling '\\x1b[31mmagic'; known are standardize, minmax, none",
+    ),
+    fitted(
+        "too few shifts",
+        "features.shift",
+        [1.0],
+        (
+            "run/preprocess.json: features: 2 names, 1 shifts and 2 scales; each column has a name of "
+            "its own, a shift and a scale; take the file as nncli wrote it"
+        ),
+    ),
+    fitted(
+        "a shift of text",
+        "features.shift",
+        ["1", "2"],
+        "run/preprocess.json: features.shift: '1' is no finite number; take the file as nncli wrote it",
+    ),
+    fitted(
+        "a shift of NaN",
+        "features.shift",
+        [float("nan"), 1.0],
+        "run/preprocess.json: features.shift: nan is no finite number; take the file as nncli wrote it",
+    ),
+    fitted(
+        "a shift of true",
+        "features.shift",
+        [True, 1.0],
+        "run/preprocess.json: features.shift: True is no finite number; take the file as nncli wrote it",
+    ),
+    fitted(
+        "an infinite scale",
+        "features.scale",
+        [float("inf"), 1.0],
+        "run/preprocess.json: features.scale: inf is no finite number; take the file as nncli wrote it",
+    ),
+    fitted(
+        "a scale of 0",
+        "features.scale",
+        [0.0, 1.0],
+        "run/preprocess.json: features.scale: a scale that is not above 0; take the file as nncli wrote it",
+    ),
+    fitted(
+        "a shift beyond any number",
+        "features.shift",
+        [10**400, 1.0],
+        (
+            "run/preprocess.json: features.shift: "
+            "100000000000000000000000000000000000000000000000000000000000 is no finite number; take the "
+            "file as nncli wrote it"
+        ),
+    ),
+    fitted(
+        "a column that the data have not",
+        "features.names",
+        ["a", "c"],
+        (
+            "run/preprocess.json: does not follow from the run's config and data; remove it: nncli "
+            "resume run writes it again"
+        ),
+    ),
+    fitted(
+        "a column twice",
+        "features.names",
+        ["a", "a"],
+        (
+            "run/preprocess.json: features: 2 names, 2 shifts and 2 scales; each column has a name of "
+            "its own, a shift and a scale; take the file as nncli wrote it"
+        ),
+    ),
+    fitted(
+        "one class",
+        "target.classes",
+        ["in"],
+        (
+            "run/preprocess.json: target: two or more classes are expected, sorted, all of them text or "
+            "whole numbers; take the file as nncli wrote it"
+        ),
+    ),
+    fitted(
+        "three classes",
+        "target.classes",
+        ["in", "on", "out"],
+        "run: its weights are of another network than its config; train again",
+    ),
+    fitted(
+        "classes that are not sorted",
+        "target.classes",
+        ["out", "in"],
+        (
+            "run/preprocess.json: target: two or more classes are expected, sorted, all of them text or "
+            "whole numbers; take the file as nncli wrote it"
+        ),
+    ),
+    fitted(
+        "classes of two kinds",
+        "target.classes",
+        [1, "in"],
+        (
+            "run/preprocess.json: target: two or more classes are expected, sorted, all of them text or "
+            "whole numbers; take the file as nncli wrote it"
+        ),
+    ),
+    fitted(
+        "a class nested 900 deep",
+        "target.classes",
+        ["in", "out", json.loads(DEEP[:900] + DEEP[-900:])],
+        (
+            "run/preprocess.json: target: two or more classes are expected, sorted, all of them text or "
+            "whole numbers; take the file as nncli wrote it"
+        ),
+    ),
+    fitted(
+        "three features for a network of two",
+        "features",
+        {"method": "none", "names": ["a", "b", "c"], "shift": [0, 0, 0], "scale": [1, 1, 1]},
+        "run: its weights are of another network than its config; train again",
+    ),
+]
