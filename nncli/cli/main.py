@@ -84,7 +84,7 @@ def main() -> None:
         signal.signal(signal.SIGINT, _interrupt)
     choose_products()
     try:
-        app()
+        app(prog_name="nncli")
     except NncliError as error:
         print_lines(*map(str, error.problems), errors=True)
         sys.exit(error.exit_code)
