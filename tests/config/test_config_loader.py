@@ -180,7 +180,10 @@ WRONG = [
     ("a: " + "[" * 40 + "]" * 40, ["c.yaml:1:35: is nested deeper than 32 levels"]),
     ("a: " + "9" * 5000, ["c.yaml:1:4  a: a number of 5000 digits; write it shorter"]),
     ("", ["c.yaml: is empty; a config needs data and model at least"]),
-    ("- 1\n", ["c.yaml:1:1: must be a mapping (data: ..., model: ...); write keys, each with a colon, a blank, a value"]),
+    (
+        "- 1\n",
+        ["c.yaml:1:1: must be a mapping (data: ..., model: ...); write keys, each with a colon, a blank, a value"],
+    ),
     ("a: \x01\n", ["c.yaml:1:4: the character U+0001 is not allowed; save it as plain text, in UTF-8"]),
     (b"a: \xff\n", ["c.yaml:1:4: byte 0xff is not UTF-8; save it as UTF-8"]),
     ("a: 1\n".encode("utf-16"), ["c.yaml: is UTF-16; save it as UTF-8"]),
