@@ -248,7 +248,10 @@ ROWS = [
     run(
         "a newer version's weights",
         newer("run/weights/last.safetensors"),
-        "run/weights/last.safetensors: ...",
+        (
+            "run/weights/last.safetensors: is of kind 'nncli-weights-2', and not 'nncli-weights-1'; "
+            "nncli resume run writes it again"
+        ),
     ),
     *every("summary.json", EVALUATE, "nncli resume run writes it again"),
     *every("preprocess.json", EVALUATE, "nncli resume run writes it again"),
