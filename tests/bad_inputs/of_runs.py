@@ -256,6 +256,12 @@ ROWS = [
     *every("summary.json", EVALUATE, "nncli resume run writes it again"),
     *every("preprocess.json", EVALUATE, "nncli resume run writes it again"),
     *every("environment.json", REPRODUCE, "train again"),
+    run(
+        "environment.json is gone, and with it what the data were",
+        gone("run/environment.json"),
+        "run/environment.json: cannot read it: No such file or directory; train again",
+        RESUME,
+    ),
     run("config.yaml is missing", gone("run/config.yaml"), "run: not a run directory: it has no config.yaml"),
     run(
         "config.yaml is cut off",
