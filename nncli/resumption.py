@@ -19,6 +19,7 @@ from nncli.engine.optimizers import Optimizer
 from nncli.errors import ConfigError, DataError, RunError
 from nncli.recording import begin, record, resolved
 from nncli.run import Run, differences, digest_of, environment
+from nncli.run.outcome import says_how_it_ended
 from nncli.training.events import Event
 from nncli.training.interrupt import stop_on_signal
 from nncli.training.memory import refuse_too_large
@@ -124,14 +125,14 @@ def _status(run: Run) -> str:
 
 
 def _is_whole(run: Run) -> bool:
-    """Whether its preprocessing is there, and its weights are those that it was trained to."""
+    """Whether it says how it ended, its preprocessing is there, and its weights are those that it was trained to."""
     summary = run.read_json("summary.json")
     try:
         Preprocessing.from_json(run.read_json("preprocess.json"))
         found = {which: digest_of(run.load_weights(which)) for which in ("best", "last")}
     except (RunError, DataError):
         return False
-    return summary.get("digests") == found and summary.get("weights") in ("best", "last")
+    return says_how_it_ended(summary) and summary["digests"] == found
 
 
 def _made_in(run: Run) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ a terminal's cursor, no hang, no memory for what a file only declares, and, of a
 
 from __future__ import annotations
 
+import json
 import re
 import resource
 import shlex
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bad_inputs import of_config, of_data, of_runs, of_weights, of_yaml
@@ -69,6 +71,28 @@ def test_a_bad_input_is_answered(row: Row, home: Path, capfd: pytest.CaptureFixt
         assert snapshot(home) == before  # what is refused leaves no trace
 
 
+def test_columns_in_another_order_give_the_same_figures(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    rows = [line.split(",") for line in TABLE.splitlines()]
+    figures = []
+    for name, order in (("same.csv", (0, 1, 2)), ("other.csv", (2, 1, 0))):
+        Path(name).write_text("".join(",".join(row[i] for i in order) + "\n" for row in rows))
+        assert nncli(f"evaluate run --data {name} --json") == 0
+        figures.append(json.loads(capfd.readouterr().out) | {"data": "a file"})
+    assert figures[0]["rows"] == 60
+    assert figures[0] == figures[1]
+
+
+@pytest.mark.parametrize("name", ["summary.json", "preprocess.json"])
+def test_what_is_said_to_be_written_again_is(name: str, home: Path) -> None:
+    file = Path("run", name)
+    right = json.loads(file.read_text())
+    file.write_text("{")
+    assert nncli("evaluate run") == 2
+    assert nncli("resume run --quiet") == 0
+    assert without_seconds(json.loads(file.read_text())) == without_seconds(right)
+    assert nncli("evaluate run") == 0
+
+
 def test_every_row_has_a_name_of_its_own() -> None:
     assert len({row.id for row in ROWS}) == len(ROWS)
 
@@ -104,6 +128,11 @@ def within_bounds() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, limits)
         signal.signal(signal.SIGALRM, before)
         signal.signal(signal.SIGINT, interrupt)
+
+
+def without_seconds(content: dict[str, Any]) -> dict[str, Any]:
+    """What is the same every time."""
+    return {key: value for key, value in content.items() if key != "training_seconds"}
 
 
 def like(text: str, pattern: str) -> bool:

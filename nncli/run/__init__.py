@@ -2,7 +2,8 @@
 
 ``directory`` knows the files and their names, ``files`` writes one whole or not at all, ``tensors`` has the format of
 weights and checkpoints, ``checkpoints`` keeps the newest few, ``metrics`` is the table of epochs, ``lock`` keeps two
-processes off one run, ``environment`` says what its bits depend on.
+processes off one run, ``environment`` says what its bits depend on, ``outcome`` knows a summary that is
+whole.
 """
 
 from nncli.run.checkpoints import Checkpoints, State

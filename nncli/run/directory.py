@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -122,7 +123,8 @@ class Run:
         path = self.path / name
         remedy = f"nncli resume {self.path} writes it again" if name in REPAIRED else "train again"
         try:
-            content = json.loads(read(path, MOST_OF_JSON).decode())
+            text = read(path, MOST_OF_JSON).decode()
+            content = json.loads(text, parse_float=_finite, parse_constant=_finite)
         except (ValueError, RecursionError):
             raise RunError("is not JSON", where=str(path), remedy=remedy) from None
         except RunError as error:
@@ -170,6 +172,14 @@ class Run:
         for folder in (self.path, self.path / "weights"):
             sweep(folder)
         self.checkpoints().sweep()
+
+
+def _finite(text: str) -> float:
+    """A number of strict JSON, which knows no NaN and no infinity."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not finite")
+    return number
 
 
 def _first_free(name: str) -> Path:

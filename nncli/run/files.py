@@ -56,7 +56,8 @@ def write(path: Path, text: str) -> None:
         RunError: It cannot be written.
     """
     with replaced(path) as temporary:
-        temporary.write_bytes(text.encode())
+        # a name of bytes that are no UTF-8 is written as JSON and YAML escape it
+        temporary.write_bytes(text.encode(errors="backslashreplace"))
 
 
 def sync(folder: Path) -> None:

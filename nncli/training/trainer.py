@@ -115,7 +115,8 @@ class Trainer:
         if shapes != found:
             raise ValueError("it is of another network, optimizer or precision")
         numbers = _from_json(state.numbers)
-        strange = [name for name, own in self._numbers().items() if not _alike(numbers.get(name), own)]
+        own = self._numbers()
+        strange = [name for name in own if name not in numbers or not _alike(numbers[name], own[name])]
         if strange:
             raise ValueError(f"its numbers are not those of a training ({', '.join(strange)})")
         self.epoch, self._before = numbers["epoch"], numbers["seconds"]

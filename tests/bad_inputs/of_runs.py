@@ -9,7 +9,10 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from bad_inputs.row import Change, Row, bends, both, edits, gone, json_with, large, link, nothing, pipe, trains, writes
+
+from nncli.run.tensors import write_tensors
 
 EVALUATE, RESUME, REPRODUCE = "evaluate run", "resume run training.epochs=5", "reproduce run"
 DEEP = "[" * 10_000 + "]" * 10_000
@@ -44,6 +47,11 @@ def every(name: str, command: str, remedy: str) -> Iterator[Row]:
         ("a folder", both(gone(path), lambda: Path(path).mkdir()), "cannot read it: Is a directory"),
     ]:
         yield run(f"{name} is {what}", change, f"{path}: {says}; {remedy}", command)
+
+
+def newer(name: str) -> Change:
+    """Tensors in a format that is still to come."""
+    return lambda: write_tensors(Path(name), "nncli-weights-2", {"w": np.zeros(3, np.float32)})
 
 
 def in_use() -> TextIOWrapper:
@@ -202,9 +210,58 @@ ROWS = [
         command="evaluate other --split validation",
     ),
     # its files
+    *(
+        Row(
+            f"summary.json of a complete run has {what}",
+            json_with("run/summary.json", *path, value=value),
+            "resume run",
+            "classification: 2-4-2, ...",
+            0,
+            "completed after 3 epochs...\ntest accuracy ...",
+        )
+        for what, path, value in [
+            ("seconds of text", ("training_seconds",), "long"),
+            ("seconds beyond any number", ("training_seconds",), 10**400),
+            ("a figure of text", ("metrics", "test_loss"), "low"),
+            ("a figure of NaN", ("metrics", "test_loss"), float("nan")),
+            ("metrics in a list", ("metrics",), [1]),
+            ("epochs of text", ("epochs",), "\x1b[31m"),
+            ("a convergence of text", ("convergence",), "soon"),
+        ]
+    ),
+    Row(
+        "environment.json of characters that there are not",
+        both(unfinished("running"), json_with("run/environment.json", "python", value="\ud800\x1b[31m")),
+        "resume run",
+        "warning: other bits than without the stop are possible: python was [31m and is ...\nclassification: ...",
+        0,
+        "completed after 3 epochs...",
+    ),
+    Row(
+        "a config's name that is not UTF-8",
+        lambda: Path("c.yaml").rename("c\udcff.yaml"),
+        "train c\udcff.yaml --quiet --run out",
+        "",
+        0,
+        "completed after 3 epochs...",
+    ),
+    run(
+        "a newer version's weights",
+        newer("run/weights/last.safetensors"),
+        (
+            "run/weights/last.safetensors: is of kind 'nncli-weights-2', and not 'nncli-weights-1'; "
+            "nncli resume run writes it again"
+        ),
+    ),
     *every("summary.json", EVALUATE, "nncli resume run writes it again"),
     *every("preprocess.json", EVALUATE, "nncli resume run writes it again"),
     *every("environment.json", REPRODUCE, "train again"),
+    run(
+        "environment.json is gone, and with it what the data were",
+        gone("run/environment.json"),
+        "run/environment.json: cannot read it: No such file or directory; train again",
+        RESUME,
+    ),
     run("config.yaml is missing", gone("run/config.yaml"), "run: not a run directory: it has no config.yaml"),
     run(
         "config.yaml is cut off",
@@ -362,7 +419,7 @@ ROWS = [
         "a shift of NaN",
         "features.shift",
         [float("nan"), 1.0],
-        "run/preprocess.json: features.shift: nan is no finite number; take the file as nncli wrote it",
+        "run/preprocess.json: is not JSON; nncli resume run writes it again",
     ),
     fitted(
         "a shift of true",
@@ -374,7 +431,7 @@ ROWS = [
         "an infinite scale",
         "features.scale",
         [float("inf"), 1.0],
-        "run/preprocess.json: features.scale: inf is no finite number; take the file as nncli wrote it",
+        "run/preprocess.json: is not JSON; nncli resume run writes it again",
     ),
     fitted(
         "a scale of 0",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bad_inputs.row import Change, Row, bends, both, edits, gone, large, link, pipe, writes
+from bad_inputs.row import Change, Row, bends, both, edits, gone, large, link, pipe, trains, writes
 
 from nncli.run import Run, State, digest_of
 
@@ -67,11 +67,11 @@ def header(length: int, content: bytes) -> bytes:
     return length.to_bytes(8, "little") + content
 
 
-def stranger(*path: str, value: Any) -> Change:
+def stranger(*path: str, value: Any, name: str = "run") -> Change:
     """Checkpoints as nncli writes them, with another value among their numbers; and a run that is not complete."""
 
     def change() -> None:
-        checkpoints = Run(Path("run")).checkpoints(keep=1)
+        checkpoints = Run(Path(name)).checkpoints(keep=1)
         _, state = next(iter(checkpoints.load()))
         assert isinstance(state, State)
         numbers = inside = json.loads(json.dumps(state.numbers))
@@ -81,7 +81,7 @@ def stranger(*path: str, value: Any) -> Change:
         inside[path[-1]] = value
         checkpoints.save(State(state.vectors, numbers))
 
-    return both(edits("run/summary.json", '"completed"', '"running"'), change)
+    return both(edits(f"{name}/summary.json", '"completed"', '"running"'), change)
 
 
 def at_all_checkpoints(change: Any) -> Change:
@@ -375,6 +375,26 @@ ROWS = [
             ("a best value of text", ("monitor", "best"), "low", STRANGE.format("monitor")),
             ("a best epoch of text", ("monitor", "best_epoch"), "1", STRANGE.format("monitor")),
             ("noise where nothing is random", ("noise",), "x", STRANGE.format("noise")),
+        ]
+    ),
+    *(
+        Row(
+            f"a checkpoint of a network with dropout has {what}",
+            both(trains("model.layers.0.dropout=0.5"), stranger(*path, value=value, name="other")),
+            "resume other",
+            (
+                "warning: other/checkpoints/000005.safetensors: does not fit: "
+                f"{STRANGE.format('noise')}; what lies before it is tried\n{ANEW}"
+            ),
+            0,
+            "completed after 3 epochs...",
+        )
+        for what, path, value in [
+            ("no noise", ("noise",), None),
+            ("noise of text", ("noise", "state", "state"), "x"),
+            ("noise of 200 bits", ("noise", "state", "state"), str(2**200)),
+            ("noise that is negative", ("noise", "uinteger"), -1),
+            ("noise of another kind", ("noise", "state"), {"state": "1"}),
         ]
     ),
 ]

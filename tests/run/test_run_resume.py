@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 import nncli
 from nncli.errors import ConfigError, DataError, DivergedError, RunError
-from nncli.run import Run
+from nncli.run import Run, differences, environment
 from nncli.training.events import EpochEnded, Event
 from runs import content
 
@@ -181,6 +183,25 @@ def test_data_may_move_but_not_change() -> None:
     write_points(shift=1e-12)
     with pytest.raises(DataError, match="the data changed since the training began"):
         nncli.resume(other)
+
+
+def test_numpys_blas_is_told_from_that_of_scipy_in_whichever_order_they_are_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    site = "/usr/lib/python3/site-packages"
+    pools = [
+        {"user_api": "blas", "version": "2", "filepath": f"{site}/scipy.libs/libscipy_openblas-1.so"},
+        {"user_api": "blas", "version": "1", "filepath": f"{site}/numpy.libs/libscipy_openblas64_-2.so"},
+        {"user_api": "openmp", "version": None, "filepath": f"{site}/scikit_learn.libs/libgomp-3.so"},
+    ]
+    found = []
+    for order in permutations(pools):
+        monkeypatch.setattr(threadpoolctl, "threadpool_info", lambda order=order: list(order))
+        found.append(environment([], "numpy"))
+    assert all(one["threadpools"] == found[0]["threadpools"] for one in found)
+    assert differences(found[0], {**found[0], "threadpools": [{"user_api": "blas", "version": "3"}]}) == [
+        "BLAS was 1 and is 3"
+    ]
 
 
 def test_what_differs_of_the_environment_is_said_and_recorded() -> None:
