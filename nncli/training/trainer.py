@@ -24,6 +24,7 @@ from nncli.training.descent import Descent
 from nncli.training.events import SIGN_OF_LIFE, Ended, EpochEnded, Event, Progress, Status
 from nncli.training.iterations import Iterations
 from nncli.training.monitor import Monitor
+from nncli.training.serial import from_json, to_json
 
 
 class Trainer:
@@ -88,33 +89,33 @@ class Trainer:
 
     def state(self) -> State:
         """What it goes on from, between two events. The arrays are its own, and move on with it."""
+        return State(self.vectors, to_json(self._numbers))
+
+    @property
+    def _numbers(self) -> dict[str, Any]:
         assert isinstance(self._course, _Passes)
-        numbers = {
+        return {
             "epoch": self.epoch,
             "seconds": self._seconds(),
             "monitor": self._monitor.numbers,
             **self._course.numbers,
         }
-        return State(self.vectors, _to_json(numbers))
 
     def restore(self, state: State) -> None:
         """Go on from ``state``, in a trainer that has not run.
 
         Raises:
-            ValueError: It is of another training.
+            ValueError: It is of another training, or of none.
         """
         assert isinstance(self._course, _Passes)
         mine = self.vectors
         shapes, found = ({name: (v.shape, v.dtype) for name, v in some.items()} for some in (mine, state.vectors))
         if shapes != found:
             raise ValueError("it is of another network, optimizer or precision")
-        try:
-            numbers = _from_json(state.numbers)
-            self.epoch, self._before = int(numbers["epoch"]), float(numbers["seconds"])
-            self._monitor.restore(numbers["monitor"])
-            self._course.restore(numbers)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"it does not say all that is needed ({error})") from None
+        numbers = from_json(state.numbers, self._numbers)
+        self.epoch, self._before = numbers["epoch"], numbers["seconds"]
+        self._monitor.restore(numbers["monitor"])
+        self._course.restore(numbers)
         for name, vector in mine.items():
             np.copyto(vector, state.vectors[name])
 
@@ -236,8 +237,13 @@ class _Passes:
         return {"pass": within, "noise": self._batches.noise_place, "descent": self._descent.numbers}
 
     def restore(self, numbers: Mapping[str, Any]) -> None:
-        """Go on from ``numbers``."""
+        """Go on from ``numbers``.
+
+        Raises:
+            ValueError: There is no such place in a pass over the rows.
+        """
         within = numbers["pass"]
+        self._batches.refuse_elsewhere(within["batches"], within["rows"], numbers["noise"])
         self._so_far = SoFar(within["batches"], within["total"], within["rows"], numbers["noise"])
         self._descent.restore(numbers["descent"])
 
@@ -296,20 +302,6 @@ def one_pass(
             so_far.batches, so_far.total, so_far.rows = number, total, rows
             yield Progress(epoch, number, batches.count, descent.steps)
     return total / rows, ""
-
-
-def _to_json(content: Any) -> Any:
-    """``content`` without what JSON has no number for: inf and nan, as text."""
-    if isinstance(content, Mapping):
-        return {key: _to_json(value) for key, value in content.items()}
-    return str(content) if isinstance(content, float) and not math.isfinite(content) else content
-
-
-def _from_json(content: Any) -> Any:
-    """The way back."""
-    if isinstance(content, Mapping):
-        return {key: _from_json(value) for key, value in content.items()}
-    return float(content) if content in ("inf", "-inf", "nan") else content
 
 
 def measure(inference: Inference, rows: Rows, scorer: Scorer, split: str) -> dict[str, float | None]:
