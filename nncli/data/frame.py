@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from nncli.data.columns import choose_features
+from nncli.data.room import refuse_too_large
 from nncli.data.table import SHOWN, Array, BadCells, Table, feature_remedy, place, target_remedy, weight_remedy
 from nncli.errors import DataError, Problem
+from nncli.machine import memory_limit
 
 if TYPE_CHECKING:
     import polars as pl
@@ -196,6 +198,8 @@ class _Reader:
         truth = _truth(text)
         if self.inferred and truth.null_count() == text.null_count():
             return _as_written(truth)
+        longest = lengths.max() or 1
+        refuse_too_large(np.dtype((np.str_, longest)).itemsize * text.len(), self.origin, memory_limit())
         return np.array(text.fill_null("").to_list(), dtype=np.str_)
 
     def _note(self, column: pl.Series, wrong: pl.Series, message: _Message, remedy: str) -> None:
