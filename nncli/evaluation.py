@@ -30,6 +30,8 @@ from nncli.scoring.scorer import finite_or_none
 from nncli.weighing import Weighing
 
 Split = Literal["train", "validation", "test"]
+MOST_CONFUSED = 1000
+"""Classes of a confusion matrix: it grows with their square, and nobody reads a million numbers."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Evaluation:
     averages: tuple[ClassReport, ...] | None = None
     """Over the classes or labels; 0/0 counts as 0 in them."""
     confusion: tuple[tuple[int, ...], ...] | None = None
-    """[true][predicted], in the order of ``classes``."""
+    """[true][predicted], in the order of ``classes``; None also for more than ``MOST_CONFUSED`` of them."""
     targets: tuple[TargetReport, ...] | None = None
     loss_weights: str | None = None
     """What the rows count in the loss, in words, where not all count the same."""
@@ -249,13 +251,11 @@ def _report(rows: Scored, encoding: ClassEncoding | LabelEncoding | Scaling) -> 
 def _classification(rows: Scored, classes: tuple[str, ...]) -> dict[str, Any]:
     from sklearn.metrics import confusion_matrix
 
-    every = np.arange(len(classes))
-    matrix = confusion_matrix(rows.truth, rows.decided, labels=every)
-    return {
-        "classes": _each(rows, classes),
-        "averages": _averages(rows, ("macro", "weighted")),
-        "confusion": tuple(tuple(map(int, row)) for row in matrix),
-    }
+    report: dict[str, Any] = {"classes": _each(rows, classes), "averages": _averages(rows, ("macro", "weighted"))}
+    if len(classes) <= MOST_CONFUSED:
+        matrix = confusion_matrix(rows.truth, rows.decided, labels=np.arange(len(classes)))
+        report["confusion"] = tuple(tuple(map(int, row)) for row in matrix)
+    return report
 
 
 def _each(rows: Scored, names: tuple[str, ...]) -> tuple[ClassReport, ...]:

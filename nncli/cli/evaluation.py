@@ -35,9 +35,12 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
 
 def _tables(evaluation: Evaluation, console: Console) -> Iterator[Table | str]:
     averages = evaluation.averages or ()
-    if evaluation.classes is not None and evaluation.confusion is not None:
+    if evaluation.classes is not None:
         yield _shares("class", "each class", evaluation.classes, averages)
-        yield from _confusion(evaluation.classes, evaluation.confusion, console)
+        if evaluation.confusion is not None:
+            yield from _confusion(evaluation.classes, evaluation.confusion, console)
+        else:
+            yield f"no confusion matrix: {len(evaluation.classes):,} classes are too many for one"
     if evaluation.labels is not None:
         yield _shares("label", "each label", evaluation.labels, averages)
     if evaluation.targets is not None and len(evaluation.targets) > 1:

@@ -14,7 +14,7 @@ from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from nncli.cli.console import stdout
+from nncli.cli.console import Screen, stdout
 from nncli.cli.plain import count
 from nncli.gradcheck import oracle, taylor
 from nncli.gradcheck.faults import registry
@@ -54,7 +54,7 @@ MARKS: dict[Verdict, str] = {"right": "[green]ok[/green]", "wrong": "[red]WRONG[
 @contextmanager
 def progress(text: str) -> Iterator[Callable[[float], None]]:
     """A bar on stderr, for what takes more than a second; the yielded function is told the share that is done."""
-    console = Console(stderr=True)
+    console = Screen(stderr=True)
     bar = Progress(
         TextColumn(text),
         BarColumn(bar_width=max(5, min(30, console.width // 4))),
@@ -235,7 +235,7 @@ def _figures(tensors: list[list[TensorCheck]], methods: list[Method]) -> dict[st
 
 def _width(table: Table) -> int:
     """What it takes to show all of it."""
-    wide = Console(width=1000)
+    wide = Screen(width=1000)
     return Measurement.get(wide, wide.options, table).maximum
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from nncli.data.columns import choose_features, missing
+from nncli.data.room import refuse_too_large
 from nncli.data.table import (
     SHOWN,
     Array,
@@ -23,6 +24,7 @@ from nncli.data.table import (
     weight_remedy,
 )
 from nncli.errors import DataError, Problem
+from nncli.machine import memory_limit
 
 if TYPE_CHECKING:
     import polars as pl
@@ -235,6 +237,8 @@ class _Reader:
         truth = _truth(text)
         if self.inferred and truth.null_count() == text.null_count():
             return _as_written(truth)
+        longest = lengths.max() or 1
+        refuse_too_large(np.dtype((np.str_, longest)).itemsize * text.len(), self.origin, memory_limit())
         return np.array(text.fill_null("").to_list(), dtype=np.str_)
 
     def _note(self, column: pl.Series, wrong: pl.Series, message: _Message, remedy: str) -> None:

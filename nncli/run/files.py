@@ -13,7 +13,11 @@ from typing import BinaryIO
 
 from nncli.errors import RunError
 from nncli.filekind import irregular
+from nncli.machine import memory_limit
+from nncli.text import bytes_text
 
+COPIES = 2
+"""What is read is there at least twice: its bytes, and what they mean."""
 MARK = ".partial"
 """At the end of the name of what is being written."""
 RUBBISH = re.compile(rf"\..+{re.escape(MARK)}|\.tmp\w{{6}}")
@@ -108,6 +112,10 @@ def opened(path: Path, most: int) -> Iterator[tuple[BinaryIO, int]]:
             if found.st_size > most:
                 message = f"is larger ({found.st_size:,} bytes) than it can be ({most:,} bytes)"
                 raise RunError(message, where=str(path))
+            limit = memory_limit()
+            if limit is not None and COPIES * found.st_size > limit.bytes:
+                has = f"{limit.whose} {bytes_text(limit.bytes)}"
+                raise RunError(f"is too large ({bytes_text(found.st_size)}) to be read: {has}", where=str(path))
             yield file, found.st_size
     except OSError as error:
         raise cannot("read", path, error) from None

@@ -74,6 +74,20 @@ class Batches:
                 batch.draw(noise)
             yield batch
 
+    def refuse_elsewhere(self, done: int, rows: int, noise_at: Mapping[str, Any] | None) -> None:
+        """Refuse a place that no pass comes by: of so many batches, rows in them, and random numbers for them.
+
+        Raises:
+            ValueError: It is one.
+        """
+        if done > self.count or rows != min(done * self._size, len(self._rows.inputs)):
+            raise ValueError(f"{rows} rows are not in {done} batches")
+        if self._noises is not None and noise_at is not None:
+            try:
+                self._noises.go_to(noise_at)
+            except OverflowError:
+                raise ValueError("its random numbers are at no place of theirs") from None
+
     @property
     def noise_place(self) -> dict[str, Any] | None:
         """Where the random arrays of the next batch begin; None where nothing is random."""

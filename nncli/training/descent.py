@@ -130,11 +130,18 @@ class Descent:
         return {"steps": self.steps, "rate": self.rate, "memory": dict(self.memory), "accumulated": waiting}
 
     def restore(self, numbers: Mapping[str, Any]) -> None:
-        """Go on from ``numbers``; ``vectors`` are put back by who has them."""
+        """Go on from ``numbers``; ``vectors`` are put back by who has them.
+
+        Raises:
+            ValueError: More batches wait for an update than ever do.
+        """
         self.steps, self.rate = numbers["steps"], numbers["rate"]
         self.memory.update(numbers["memory"])
         if self._sum is not None:
-            self._sum.rows, self._sum.batches = numbers["accumulated"]["rows"], numbers["accumulated"]["batches"]
+            rows, batches = numbers["accumulated"]["rows"], numbers["accumulated"]["batches"]
+            if batches >= self._group or (rows > 0) != (batches > 0):
+                raise ValueError(f"{batches} batches of {rows} rows wait for an update")
+            self._sum.rows, self._sum.batches = rows, batches
 
     def end_epoch(self, figures: Mapping[str, float | None]) -> None:
         """Tell the schedule the figures of an epoch, if it wants to know one, and has begun."""

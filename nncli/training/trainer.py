@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
@@ -25,9 +24,7 @@ from nncli.training.descent import Descent
 from nncli.training.events import SIGN_OF_LIFE, Ended, EpochEnded, Event, Progress, Status
 from nncli.training.iterations import Iterations
 from nncli.training.monitor import Monitor
-
-LARGEST = 2**53
-"""Beyond every whole number of a checkpoint, but for the state of a random generator, which is text."""
+from nncli.training.serial import from_json, to_json
 
 
 class Trainer:
@@ -92,8 +89,9 @@ class Trainer:
 
     def state(self) -> State:
         """What it goes on from, between two events. The arrays are its own, and move on with it."""
-        return State(self.vectors, _to_json(self._numbers()))
+        return State(self.vectors, to_json(self._numbers))
 
+    @property
     def _numbers(self) -> dict[str, Any]:
         assert isinstance(self._course, _Passes)
         return {
@@ -107,18 +105,14 @@ class Trainer:
         """Go on from ``state``, in a trainer that has not run.
 
         Raises:
-            ValueError: It is of another training.
+            ValueError: It is of another training, or of none.
         """
         assert isinstance(self._course, _Passes)
         mine = self.vectors
         shapes, found = ({name: (v.shape, v.dtype) for name, v in some.items()} for some in (mine, state.vectors))
         if shapes != found:
             raise ValueError("it is of another network, optimizer or precision")
-        numbers = _from_json(state.numbers)
-        own = self._numbers()
-        strange = [name for name in own if name not in numbers or not _alike(numbers[name], own[name])]
-        if strange:
-            raise ValueError(f"its numbers are not those of a training ({', '.join(strange)})")
+        numbers = from_json(state.numbers, self._numbers)
         self.epoch, self._before = numbers["epoch"], numbers["seconds"]
         self._monitor.restore(numbers["monitor"])
         self._course.restore(numbers)
@@ -243,10 +237,13 @@ class _Passes:
         return {"pass": within, "noise": self._batches.noise_place, "descent": self._descent.numbers}
 
     def restore(self, numbers: Mapping[str, Any]) -> None:
-        """Go on from ``numbers``."""
+        """Go on from ``numbers``.
+
+        Raises:
+            ValueError: There is no such place in a pass over the rows.
+        """
         within = numbers["pass"]
-        if within["batches"] > self._batches.count:
-            raise ValueError(f"{within['batches']} batches are done of {self._batches.count}")
+        self._batches.refuse_elsewhere(within["batches"], within["rows"], numbers["noise"])
         self._so_far = SoFar(within["batches"], within["total"], within["rows"], numbers["noise"])
         self._descent.restore(numbers["descent"])
 
@@ -305,37 +302,6 @@ def one_pass(
             so_far.batches, so_far.total, so_far.rows = number, total, rows
             yield Progress(epoch, number, batches.count, descent.steps)
     return total / rows, ""
-
-
-def _to_json(content: Any) -> Any:
-    """``content`` without what JSON has no number for: inf and nan, as text."""
-    if isinstance(content, Mapping):
-        return {key: _to_json(value) for key, value in content.items()}
-    return str(content) if isinstance(content, float) and not math.isfinite(content) else content
-
-
-def _from_json(content: Any) -> Any:
-    """The way back."""
-    if isinstance(content, Mapping):
-        return {key: _from_json(value) for key, value in content.items()}
-    return float(content) if content in ("inf", "-inf", "nan") else content
-
-
-def _alike(found: Any, own: Any) -> bool:
-    """Whether ``found`` is made like ``own``: the same names, whole numbers from 0, also as text, and others."""
-    if isinstance(own, Mapping):
-        return (
-            isinstance(found, Mapping)
-            and found.keys() == own.keys()
-            and all(_alike(found[name], value) for name, value in own.items())
-        )
-    if isinstance(own, int):
-        return type(found) is int and 0 <= found < LARGEST
-    if isinstance(own, float):
-        return type(found) is float or (type(found) is int and abs(found) < LARGEST)
-    if isinstance(own, str):
-        return type(found) is str and re.fullmatch("[0-9]{1,39}", found) is not None and int(found) < 2**128
-    return type(found) is type(own)
 
 
 def measure(inference: Inference, rows: Rows, scorer: Scorer, split: str) -> dict[str, float | None]:

@@ -167,6 +167,12 @@ def test_a_wide_header_takes_no_time(tmp_path: Path) -> None:
     assert "t.csv line 1: 1,000,002 columns, and a network takes 1,000,000 at most" in refusal(tmp_path / "t.csv")
 
 
+@pytest.mark.usefixtures("little_memory")
+def test_a_long_label_among_many_short_ones_does_not_fill_the_memory(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,y\n" + "1,u\n" * 50_000 + f"1,{'v' * 200}\n")
+    assert f"t.csv: it holds 40 MB {MORE}" in refusal(tmp_path / "t.csv")
+
+
 def test_text_that_begins_as_zlib_does_is_not_unpacked(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"x\x01,y\n1,2\n")
     assert refusal(tmp_path / "t.csv") == "t.csv: it begins as a zlib file does; unpack it first"

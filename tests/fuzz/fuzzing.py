@@ -1,7 +1,8 @@
 """How much is fuzzed, from which seed, and how it may end.
 
-By default a little of each kind, always the same, so that the suite stays short. ``NNCLI_FUZZ=2000 pytest tests/fuzz``
-tries so many inputs of each kind, ``NNCLI_FUZZ_SEED=7`` others.
+By default a little of each kind, always the same, so that the suite stays short. ``NNCLI_FUZZ=10000 pytest tests/fuzz``
+tries so many inputs of each kind, in about an hour; ``NNCLI_FUZZ_SEED=7`` others. What is found is told with its bytes
+and its number, by which ``tests/fuzz/readers.py`` makes it again.
 """
 
 from __future__ import annotations

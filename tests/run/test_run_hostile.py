@@ -91,3 +91,10 @@ def test_what_an_environment_says_is_one_short_line() -> None:
     (said,) = differences(before, now)
     assert said.startswith(r"python was 3\x1b[2J\n999")
     assert len(said) < 150
+
+
+def test_a_file_with_no_room_for_it_is_not_read(run: Path) -> None:
+    with (run / "weights" / "best.safetensors").open("wb") as file:
+        file.truncate(2**39)  # it takes no room on the disk
+    with pytest.raises(RunError, match=r"best\.safetensors: is too large \(550 GB\) to be read: .* has"):
+        Run.open(run).load_weights("best")
