@@ -31,8 +31,10 @@ def from_json(content: Any, like: Any, name: str = "its state") -> Any:
         ValueError: ``content`` is of another form.
     """
     if isinstance(like, Mapping):
-        if not isinstance(content, Mapping) or not like.keys() <= content.keys():
-            raise ValueError(f"{name} does not say {', '.join(like) or 'nothing'}")
+        if not isinstance(content, Mapping):
+            raise ValueError(f"{name} is {content!r:.40}")
+        if missing := like.keys() - content.keys():
+            raise ValueError(f"{name} does not say {', '.join(sorted(missing))}")
         return {key: from_json(content[key], value, key) for key, value in like.items()}
     if isinstance(like, float):
         whole = type(content) is int and abs(content) <= MOST

@@ -42,7 +42,7 @@ def every(name: str, command: str, remedy: str) -> Iterator[Row]:
         ("not UTF-8", writes(path, b'{"a": "\xff"}'), "is not JSON"),
         ("of 100 MB", large(path, 100_000_000), f"is larger (100,000,000 bytes) {most}"),
         ("of 1 TB", large(path), f"is larger (1,099,511,627,776 bytes) {most}"),
-        ("a pipe", pipe(path), "is no file"),
+        ("a pipe", pipe(path), "is a pipe, not a file"),
         ("a link", link(path, "elsewhere"), "is a link"),
         ("a folder", both(gone(path), lambda: Path(path).mkdir()), "cannot read it: Is a directory"),
     ]:
@@ -171,15 +171,20 @@ ROWS = [
     run(
         "a run in use",
         in_use,
-        "run: is in use by process 4711[31m; wait until it has ended, or stop it",
+        "run: is in use by process 4711\\n\\x1b[31m; wait until it has ended, or stop it",
         command=RESUME,
     ),
-    run("a lock that is a pipe", pipe("run/.lock"), "run/.lock: is no file; remove it", command=RESUME),
-    run("a lock that is a link", link("run/.lock", "elsewhere"), "run/.lock: is a link; remove it", command=RESUME),
+    run("a lock that is a pipe", pipe("run/.lock"), "run/.lock: is a pipe, not a file; remove it", command=RESUME),
+    run(
+        "a lock that is a link",
+        link("run/.lock", "elsewhere"),
+        "run/.lock: is a link, not a file; remove it",
+        command=RESUME,
+    ),
     run(
         "a lock that is a folder",
         lambda: (Path("run/.lock").unlink(missing_ok=True), Path("run/.lock").mkdir()),
-        "run/.lock: cannot lock it: Is a directory",
+        "run/.lock: is a folder, not a file; remove it",
         command=RESUME,
     ),
     run(
@@ -357,7 +362,7 @@ ROWS = [
     run(
         "metrics.csv is a pipe",
         pipe("run/metrics.csv"),
-        "run/metrics.csv: is no file; put the file itself there",
+        "run/metrics.csv: is a pipe, not a file; put the file itself there",
         command=REPRODUCE,
     ),
     # a preprocess.json that a stranger wrote

@@ -307,8 +307,10 @@ ROWS = [
     is_a("a file of 1 TB", large("x.yaml"), "x.yaml: is larger than 1,048,576 bytes; is it a config at all?"),
     is_a("a folder", lambda: Path("x.yaml").mkdir(), "x.yaml: is a directory; name a YAML file"),
     is_a("a folder with configs", nothing, ".: is a directory; name a file in it: c.yaml", command="validate ."),
-    is_a("a pipe", pipe("x.yaml"), "x.yaml: is not a regular file; name a YAML file"),
-    is_a("a device without end", link("x.yaml", "/dev/zero"), "x.yaml: is not a regular file; name a YAML file"),
+    is_a("a pipe", pipe("x.yaml"), "x.yaml: is a pipe, not a file; save it as a file: ..."),
+    is_a(
+        "a device without end", link("x.yaml", "/dev/zero"), "x.yaml: is a device, not a file; save it as a file: ..."
+    ),
     is_a("a link to nowhere", link("x.yaml", "nowhere.yaml"), "x.yaml: no such file; did you mean c.yaml?"),
     is_a("a link to itself", link("x.yaml", "x.yaml"), "x.yaml: cannot be read: Too many levels of symbolic links"),
     is_a(
