@@ -84,7 +84,7 @@ def test_however_the_file_is_cut_the_bits_and_the_lines_are_the_same(
     run = train()
     write_points("many.csv", 2000, seed=1)
     predict(run, Path("many.csv"), Path("whole.csv"), probabilities=True)
-    monkeypatch.setattr(delimited, "BLOCK", block)
+    monkeypatch.setattr(delimited, "PIECE", block)
     monkeypatch.setattr("nncli.prediction.ROWS", 600)
     predict(run, Path("many.csv"), Path("pieces.csv"), probabilities=True)
     assert Path("pieces.csv").read_bytes() == Path("whole.csv").read_bytes()
@@ -100,7 +100,7 @@ def test_however_the_file_is_cut_the_bits_and_the_lines_are_the_same(
 
 def test_cells_with_line_ends_and_quotes_are_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     run = train()
-    monkeypatch.setattr(delimited, "BLOCK", 64)
+    monkeypatch.setattr(delimited, "PIECE", 64)
     notes = ['two\nlines "quoted"\n', "plain", '""', "a\r\nb"] * 20
     with Path("notes.csv").open("w", newline="") as file:
         writer = csv.writer(file)
@@ -200,7 +200,7 @@ def test_what_cannot_be_used_is_named(content: str, keep: tuple[str, ...] | None
 
 
 def test_a_quote_that_is_never_closed_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delimited, "BLOCK", 100)
+    monkeypatch.setattr(delimited, "PIECE", 100)
     monkeypatch.setattr(delimited, "LONGEST_ROW", 1000)
     Path("in.csv").write_text('a,b\n1,"2\n' + "3,4\n" * 1000)
     with pytest.raises(DataError, match=r"in\.csv: a row of more than 1,000 bytes; look for a quote"):

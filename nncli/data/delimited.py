@@ -23,7 +23,8 @@ from nncli.machine import memory_limit
 if TYPE_CHECKING:
     import polars as pl
 
-BLOCK = 1 << 22
+BLOCK = 1 << 20
+PIECE = 1 << 22  # of a table that is read piece by piece
 LONGEST_ROW = 1 << 28
 SEPARATED = "look at its quotes and separators"
 CELL = 16  # bytes that polars keeps for a cell of text, besides what is in it
@@ -87,7 +88,7 @@ def read_blocks(file: BinaryIO, origin: str, separator: str) -> Iterator[tuple[p
 def _blocks(file: BinaryIO, origin: str) -> Iterator[bytes]:
     """The content of ``file`` in pieces that end where a row does: at a line end with all quotes before it closed."""
     begun = b""
-    while more := file.read(BLOCK):
+    while more := file.read(PIECE):
         data = begun + more
         end = data.rfind(b"\n")
         quotes = data.count(b'"', 0, max(end, 0))

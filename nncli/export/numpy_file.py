@@ -17,7 +17,7 @@ ERFC = """
 
 erfc = np.vectorize(math.erfc, otypes=[np.float64])
 """
-HEAD = '''"""{name}: a network for {task}, written by nncli {version}. It needs NumPy and the file {weights}.
+HEAD = '''"""{name}: a network for {task}, written by nncli {version}. It needs NumPy and the file {weights_word}.
 
 >>> predict(X)  # X: rows of {features}
 """
@@ -80,10 +80,11 @@ class _Writer:
         uses_erfc = "erfc(" in body + pairs
         listed = "\n".join(["[", *(f"    {name!r}," for name in model.features), "]"])
         head = HEAD.format(
-            name=model.name,
+            name=_word(model.name),
             task=model.task,
             version=version,
             weights=weights,
+            weights_word=_word(weights),
             features="FEATURES",
             imports="\nimport math" if uses_erfc else "",
             feature_list=listed,
@@ -134,3 +135,8 @@ class _Writer:
         name = self._tensors.get(id(array), f"constant.{len(self._weights)}")
         self._weights[name] = np.ascontiguousarray(array)
         return f"W[{name!r}]"
+
+
+def _word(name: str) -> str:
+    """``name`` in a docstring: a run's folder may have been named to end that, and to go on as a program."""
+    return "".join(c if c.isalnum() or c in "._-" else "_" for c in name)

@@ -238,7 +238,7 @@ ROWS = [
         "environment.json of characters that there are not",
         both(unfinished("running"), json_with("run/environment.json", "python", value="\ud800\x1b[31m")),
         "resume run",
-        "warning: other bits than without the stop are possible: python was \\ud800\\x1b[31m and is ...\nclassification: ...",
+        "warning: other bits than without the stop are possible: python was \\ud800\\x1b[31m and is ...",
         0,
         "completed after 3 epochs...",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -156,6 +157,22 @@ def test_the_numpy_file_runs_without_nncli_and_without_pickle() -> None:
     right = expected(load_run(run), rows)
     np.testing.assert_allclose(np.load("P.npy"), right["probabilities"], atol=1e-6)
     assert done.stdout.decode().strip().split("|") == right["label"].tolist()
+
+
+def test_no_name_becomes_a_part_of_the_program() -> None:
+    evil = '"""; open("owned", "w"); """'
+    text = Path("points.csv").read_text(encoding="utf-8").replace("a,b,c", """a,b,"'+open('owned','w')+'\n""" + '"')
+    Path("points.csv").write_text(text.replace(",x,", """,'+open('owned'; 'w')+',"""), encoding="utf-8")
+    run = trained(directory=evil)
+    export(run, Path("m.py"))
+    export(run, Path("m.onnx"))
+    assert not Path("owned").exists()
+    calls = [
+        node.func
+        for node in ast.walk(ast.parse(Path("m.py").read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    ]
+    assert "open" not in [call.id for call in calls if isinstance(call, ast.Name)]
 
 
 @pytest.mark.parametrize("file", ["m.onnx", "m.py"])
