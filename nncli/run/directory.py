@@ -93,15 +93,12 @@ class Run:
             guess = nearest(str(path), runs)
             remedy = f"did you mean {guess}?" if guess else "name a run's directory, or latest"
             raise RunError("no such run", where=str(path), remedy=remedy)
-        config = directory / "config.yaml"
-        if config.is_symlink():
-            raise RunError("is a link", where=str(config), remedy="put the file itself there")
-        if not config.is_file():
-            raise RunError("not a run directory: it has no config.yaml", where=str(path))
         for name in ("config.yaml", "weights"):
             if (directory / name).is_symlink():
                 raise RunError("is a link", where=str(directory / name), remedy="a run keeps all of it in itself")
-        return cls(directory.resolve() if directory.is_symlink() else directory)
+        if not (directory / "config.yaml").is_file():
+            raise RunError("not a run directory: it has no config.yaml", where=str(path))
+        return cls(directory.parent / directory.readlink() if directory.is_symlink() else directory)
 
     # -- what a training writes ------------------------------------------------------------------------------------
 

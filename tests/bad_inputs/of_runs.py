@@ -293,7 +293,7 @@ ROWS = [
     run(
         "config.yaml is a link to nowhere",
         link("run/config.yaml", "elsewhere"),
-        "run/config.yaml: is a link; put the file itself there",
+        "run/config.yaml: is a link; a run keeps all of it in itself",
     ),
     run(
         "config.yaml has a key of a newer version",

@@ -60,7 +60,7 @@ def test_a_run_whose_parts_lie_elsewhere_is_not_opened(run: Path, precious: Path
     else:
         (run / name).unlink()
         (run / name).symlink_to(precious / "thesis.txt")
-    with pytest.raises(RunError, match=f"{name}: is a link; "):
+    with pytest.raises(RunError, match=f"{name}: is a link; a run keeps all of it in itself"):
         Run.open(run)
     assert (precious / ".tmpAbCdEf").exists()
 
