@@ -204,9 +204,9 @@ def _unzipped(path: Path, separator: str) -> Iterator[tuple[pl.DataFrame, int | 
 
 
 def _rechunked(parts: Iterator[Part], batch: int) -> Iterator[Part]:
-    """The same rows in parts of whole batches, but for the last: so a row has the bits that it has in any other file.
+    """The same rows in parts of whole batches, but for the last: they have the same bits however they came.
 
-    The last bits of a product depend on the number of its rows, and that is the same for all batches.
+    The last bits of a product depend on the number of its rows: the batches are those of the whole file at once.
     """
     import polars as pl
 

@@ -159,8 +159,9 @@ def _restored(run: Run, experiment: Experiment, warned: Callable[[str], None]) -
             if isinstance(found, RunError):
                 raise found
             trainer.restore(found)
-            if trainer.epoch > config.training.epochs:
-                message = f"{trainer.epoch} epochs are trained already"
+            if trainer.begun > config.training.epochs:
+                done = trainer.epoch
+                message = f"{done} epochs are trained already{', and the next has begun' * (trainer.begun > done)}"
                 raise ConfigError([config.problem("training.epochs", message, "take more, or none")])
             position = found.numbers.get("metrics")
             run.metrics.cut(position if isinstance(position, dict) else {})

@@ -72,6 +72,11 @@ class Trainer:
         return self._course.steps
 
     @property
+    def begun(self) -> int:
+        """The last epoch that has begun: the next one, where a state in the midst of it was restored."""
+        return self.epoch + (isinstance(self._course, _Passes) and self._course.within)
+
+    @property
     def resumable(self) -> bool:
         """Whether it has a ``state``: a minimizer's memory is its own, and it can only begin anew, to the same bits."""
         return isinstance(self._course, _Passes)
@@ -224,6 +229,11 @@ class _Passes:
 
     def close(self) -> None:
         self._crew.close()
+
+    @property
+    def within(self) -> bool:
+        """Whether some batches of an epoch are done, and not all that there is to do in it."""
+        return self._so_far.batches > 0
 
     @property
     def vectors(self) -> dict[str, Array]:

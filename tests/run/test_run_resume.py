@@ -141,7 +141,7 @@ def test_weights_of_a_complete_run_that_were_damaged_or_lost_are_written_again(w
         ("training.batch_size=8", "training.batch_size: was 16, and a run cannot go on with 8"),
         ("model.layers.0.units=6", "model.layers.0.units: was 5, and a run cannot go on with 6"),
         ("training.early_stopping={patience: 3}", "was None, and a run cannot go on with"),
-        ("training.epochs=2", "3 epochs are trained already; take more, or none"),
+        ("training.epochs=2", "3 epochs are trained already, and the next has begun; take more, or none"),
     ],
 )
 def test_a_change_that_would_make_another_training_is_refused(override: str, message: str) -> None:
@@ -154,6 +154,15 @@ def test_a_change_that_would_make_another_training_is_refused(override: str, mes
         p: c for p, c in before.items() if p.name != "metrics.csv"
     }
     assert content(nncli.resume(run)) == content(train("whole"))
+
+
+def test_an_epoch_that_has_begun_is_not_left_out() -> None:
+    # a checkpoint every 4 steps, of which an epoch has 3: the last one lies in the midst of an epoch
+    run = stopped("run", "training.checkpoint.every=4 steps", epoch=3)
+    with pytest.raises(ConfigError, match="2 epochs are trained already, and the next has begun"):
+        nncli.resume(run, ["training.epochs=2"])
+    assert len(nncli.resume(run, ["training.epochs=3"]).metrics.rows()) == 3
+    assert content(Path("run")) == content(train("whole", "training.epochs=3", "training.checkpoint.every=4 steps"))
 
 
 def test_several_refused_changes_are_all_named() -> None:
