@@ -1,0 +1,62 @@
+"""Config + dataset -> experiment: the one place where the config meets the engine."""
+
+from __future__ import annotations
+
+from nncli.builder.data import Rows, Tables, debugging_rows, engine_rows, load_dataset
+from nncli.builder.experiment import Experiment
+from nncli.builder.network import build_network
+from nncli.builder.refusals import (
+    refuse_endless_warmup,
+    refuse_lonely_rows,
+    refuse_missing_compiler,
+    refuse_noise_under_a_minimizer,
+    refuse_shards,
+    refuse_unreachable_targets,
+)
+from nncli.config.schema import Config
+from nncli.data.dataset import Part
+from nncli.figures import kind_of, metrics_of, refuse_undefined_monitor
+from nncli.weighing import Weighing
+
+
+def build(config: Config, tables: Tables | None = None) -> Experiment:
+    """Read the data, unless ``tables`` has them, and build the network.
+
+    Raises:
+        DataError: The data cannot be used.
+        ConfigError: The config does not fit the data.
+    """
+    if config.training.fast_dev_run:
+        config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": 1})})
+    dataset = load_dataset(config, tables)
+    network = build_network(config, dataset.preprocessing)
+    weighing = Weighing.fit(config, dataset)
+    dataset = debugging_rows(config, dataset)
+
+    def rows(part: Part | None) -> Rows | None:
+        return None if part is None else engine_rows(part, network, weighing)
+
+    train = engine_rows(dataset.train, network, weighing)
+    refuse_unreachable_targets(config, dataset)
+    kind = kind_of(config, dataset.preprocessing, network.outputs)
+    experiment = Experiment(
+        config,
+        dataset,
+        network,
+        config.optimizer.build(),
+        config.schedule.build(),
+        train,
+        rows(dataset.validation),
+        rows(dataset.test),
+        kind,
+        metrics_of(config, kind),
+        weighing,
+    )
+    refuse_endless_warmup(experiment)
+    if dataset.validation is not None:
+        refuse_undefined_monitor(config, experiment.scorer(dataset.validation))
+    refuse_noise_under_a_minimizer(experiment)
+    refuse_lonely_rows(experiment)
+    refuse_missing_compiler(config)
+    refuse_shards(experiment)
+    return experiment

@@ -1,0 +1,176 @@
+"""The rows that a config names: read, split, preprocessed, and in the form that its loss takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from nncli.config.schema import Config, Split
+from nncli.data.dataset import Dataset, Part, make_dataset
+from nncli.data.files import is_folder, read_table
+from nncli.data.idx import read_idx_folder
+from nncli.data.table import SHOWN, Table, shortened
+from nncli.engine import losses
+from nncli.engine.buffers import Array
+from nncli.engine.losses import Loss
+from nncli.engine.network import Network
+from nncli.engine.optimizers import Minimizer, Optimizer
+from nncli.engine.randomness import Purpose, Streams, stream
+from nncli.errors import ConfigError, DataError, Problem
+from nncli.weighing import Weighing
+
+BATCH = 32
+"""Rows in a batch if nothing is said."""
+SPLIT = {"data.split", *(f"data.split.{key}" for key in Split.model_fields)}
+"""Keys that only the data can show to be wrong."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows as the engine takes them: ``inputs`` (n, d + 1), ``targets`` as the loss wants them, ``weights`` if any."""
+
+    inputs: Array
+    targets: Array
+    weights: Array | None = None
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The rows of a training, before any split: ``train``, and, where they are tables of their own, the others."""
+
+    train: Table
+    validation: Table | None = None
+    test: Table | None = None
+
+
+def load_dataset(config: Config, tables: Tables | None = None) -> Dataset:
+    """Split and preprocess ``tables``, by default those that ``config`` names, which are read."""
+    data = config.data
+    tables = tables or _tables(config)
+    train, validation, test = tables.train, tables.validation, tables.test
+    loss, target = losses.registry[config.loss.name], data.preprocess.target
+    if loss.regression and train.categorical:
+        message = f"{loss.name} goes with a target of numbers, and this one stands for classes"
+        raise ConfigError([config.problem("loss", message, "cross_entropy goes with classes")])
+    try:
+        return make_dataset(
+            train,
+            validation=validation,
+            test=test,
+            classification=True if loss.classification else False if loss.regression else None,
+            numeric=data.preprocess.numeric,
+            target="none" if loss.natural_units and target == "auto" else target,
+            validation_share=data.split.validation,
+            test_share=data.split.test,
+            stratify=None if data.split.stratify == "auto" else data.split.stratify,
+            shuffle=data.split.shuffle,
+            rng=stream(config.seed, Purpose.SPLIT),
+            dtype=np.dtype(config.training.precision),
+        )
+    except DataError as error:
+        if not all(problem.where in SPLIT for problem in error.problems):
+            raise
+        raise ConfigError([config.problem(p.where, p.message, p.remedy) for p in error.problems]) from None
+
+
+def debugging_rows(config: Config, dataset: Dataset) -> Dataset:
+    """``dataset``; in a debugging run, with the rows of the first batches alone to train on.
+
+    They are those that the first epoch would begin with. A run that is to overfit them validates on them, too.
+    """
+    for key, batches in config.training.debugging.items():
+        n = len(dataset.train)
+        size = batch_size(config, config.optimizer.build(), n)
+        first = dataset.train.take(Streams(config.seed, Purpose.ORDER).of(1).permutation(n)[: batches * size])
+        validation = first if key == "overfit_batches" else dataset.validation
+        dataset = replace(dataset, train=first, validation=validation)
+    return dataset
+
+
+def batch_size(config: Config, optimizer: Optimizer | Minimizer, n: int) -> int:
+    """Rows in a batch of ``n`` rows in all; never more than there are."""
+    size = config.training.batch_size
+    if size == "auto":
+        size = "full" if isinstance(optimizer, Minimizer) else BATCH
+    return n if size == "full" else min(size, n)
+
+
+def read_file(config: Config, path: Path, *, weight_needed: bool = True) -> Table:
+    """Read ``path`` with the columns that ``config`` names; of a folder of IDX files, the training images.
+
+    Unless ``weight_needed``, the column of weights may be missing.
+    """
+    data = config.data
+    folder = is_folder(path)
+    if folder and data.weight is not None and weight_needed:
+        problem = config.problem("data.weight", f"{path.name} is a folder of IDX files, which has no columns")
+        raise ConfigError([problem])
+    if folder:
+        return read_idx_folder(path)[0]
+    if data.source is not None:
+        target = data.source.build().load().target_names  # a file for a run on built-in data: the same columns
+    else:
+        target = (data.target,) if isinstance(data.target, str) else tuple(data.target or ())
+    return read_table(
+        path,
+        target=target,
+        features=None if data.features is None else tuple(data.features),
+        drop=tuple(data.drop),
+        weight=data.weight,
+        weight_needed=weight_needed,
+    )
+
+
+def _tables(config: Config) -> Tables:
+    data = config.data
+    if data.source is not None:
+        table: Table = data.source.build().load()
+        return Tables(table)
+    path = config.data_path("path")
+    assert path is not None  # cross_check: one of source and path is given
+    own = {key: config.data_path(key) for key in ("validation_path", "test_path")}
+    validation, test = (None if file is None else read_file(config, file) for file in own.values())
+    if data.weight is None and is_folder(path):
+        images, test_images = read_idx_folder(path)
+        return Tables(images, validation, test if test is not None else test_images)
+    return Tables(read_file(config, path), validation, test)
+
+
+def engine_rows(part: Part, network: Network, weighing: Weighing) -> Rows:
+    """``part`` with its targets in the form that the network's loss takes, and what its rows count in it.
+
+    Raises:
+        DataError: Targets that it does not take; the first few rows are named.
+    """
+    targets = part.targets
+    _refuse_misfits(part, network.loss)
+    if network.loss.targets == "values" and targets.dtype.kind == "i":
+        codes = targets
+        targets = np.zeros((len(codes), network.outputs), part.inputs.dtype)
+        if network.outputs == 1:
+            targets[:, 0] = codes
+        else:
+            targets[np.arange(len(codes)), codes] = 1
+    return Rows(part.inputs, targets, weighing.weights(part))
+
+
+def _refuse_misfits(part: Part, loss: Loss) -> None:
+    if part.targets.dtype.kind == "i":
+        return
+    wrong = np.flatnonzero(loss.misfits(part.targets))
+    if len(wrong):
+        remedy = "correct the row, or take another loss (`loss: mse` takes any numbers)"
+        problems = [
+            Problem(
+                f"the loss takes {loss.takes}; this row has {_few(part.targets[row])}", part.place(int(row)), remedy
+            )
+            for row in wrong[:SHOWN]
+        ]
+        raise DataError(shortened(problems, len(wrong)))
+
+
+def _few(values: Array) -> str:
+    """``1, 0.5``; of many, the first."""
+    return ", ".join([f"{x:.6g}" for x in values[:6]] + ["..."] * (len(values) > 6))
