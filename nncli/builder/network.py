@@ -25,7 +25,7 @@ def build_network(config: Config, preprocessing: Preprocessing) -> Network:
     _refuse_one_class(config, preprocessing)
     blocks, given = config.model.layers, config.model.input
     layers: list[tuple[str, Layer]] = [(INPUT, layer) for layer in _random(given.noise, given.dropout)]
-    width = len(preprocessing.features.names)
+    inputs = width = sum(slot.width for slot in preprocessing.features.slots)
     for i, block in enumerate(blocks):
         last = i == len(blocks) - 1
         units = _output_units(config, preprocessing) if last else block.units
@@ -36,8 +36,8 @@ def build_network(config: Config, preprocessing: Preprocessing) -> Network:
     fused = loss.fuse(output)
     if fused is not None:
         layers.pop()
-        return Network(len(preprocessing.features.names), layers, fused, output)
-    return Network(len(preprocessing.features.names), layers, loss)
+        return Network(inputs, layers, fused, output)
+    return Network(inputs, layers, loss)
 
 
 def _layers(block: Block, inputs: int, units: int, common: Regularization) -> Iterator[Layer]:

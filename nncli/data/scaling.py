@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 import numpy as np
 
 from nncli.data.jsonable import fields, numbers, texts
+from nncli.data.slots import Slot
 from nncli.data.table import SHOWN, Array, BadCells, chunks
 from nncli.errors import DataError, Problem
 
@@ -32,6 +33,11 @@ class Scaling:
     names: tuple[str, ...]
     shift: Array
     scale: Array
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """What the columns of its result stand for."""
+        return tuple(Slot(name, "number") for name in self.names)
 
     @classmethod
     def fit(cls, method: str, names: tuple[str, ...], values: Array, rows: Array) -> Scaling:
