@@ -5,7 +5,7 @@
 """
 
 from nncli.builder.build import build
-from nncli.builder.data import Rows, Tables, debugging_rows, engine_rows, load_dataset, read_file
+from nncli.builder.data import Rows, Tables, debugging_rows, engine_rows, load_dataset, read_file, reading
 from nncli.builder.experiment import Experiment
 from nncli.builder.network import build_network
 
@@ -19,4 +19,5 @@ __all__ = [
     "engine_rows",
     "load_dataset",
     "read_file",
+    "reading",
 ]

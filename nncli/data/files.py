@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from nncli.data.delimited import read_delimited
-from nncli.data.frame import table_from_frame
+from nncli.data.frame import Reading, table_from_frame
 from nncli.data.npz import read_npz
 from nncli.data.parquet import read_parquet
 from nncli.data.table import Table
@@ -26,6 +27,8 @@ def read_table(
     drop: tuple[str, ...],
     weight: str | None = None,
     weight_needed: bool = True,
+    order: Mapping[str, str] | None = None,
+    reading: Reading | None = None,
 ) -> Table:
     """Read the table in ``path``; a folder of IDX files is read by `read_idx_folder`.
 
@@ -37,6 +40,8 @@ def read_table(
         drop: Columns to leave out.
         weight: The column (for npz, the array) of the rows' weights.
         weight_needed: Whether it has to be there; otherwise a table without it has no weights.
+        order: ``group`` and ``time`` -> the column by which rows are split, where they are.
+        reading: How cells of features are to be read.
 
     Raises:
         DataError: The file is not there, is of no known kind, or holds what cannot be used; every message says where
@@ -53,6 +58,7 @@ def read_table(
                 frame, first_line = read_parquet(path), None
                 inferred = False
             case [*_, ".npz"]:
+                _refuse_order(path, order)
                 return read_npz(
                     path, target=target, features=features, drop=drop, weight=weight, weight_needed=weight_needed
                 )
@@ -75,7 +81,15 @@ def read_table(
         features=features,
         drop=drop,
         weight=weight,
+        order=order,
+        reading=reading,
     )
+
+
+def _refuse_order(path: Path, order: Mapping[str, str] | None) -> None:
+    for key, name in (order or {}).items():
+        message = f"`data.split.{key}` names {name!r}, and {path.name} has arrays, not columns"
+        raise DataError(message, where=path.name, remedy="give the rows as .csv or .parquet")
 
 
 def is_folder(path: Path) -> bool:
