@@ -22,5 +22,14 @@ class Functions:
             return import_module(self._special).erfc
         return getattr(self._module, name)
 
+    def rows(self, table: Any, codes: Any) -> Any:
+        """The rows of ``table`` that ``codes`` (n, 1) name: whole numbers, stored as floats."""
+        if isinstance(codes, np.ndarray):
+            return table[codes[:, 0].astype(np.intp)]
+        if self._module is np:  # a stand-in that keeps a record
+            return np.take(table, codes, axis=0)
+        # autograd: codes have no slope, and a product with zeros and a one has that of the table
+        return self._module.dot((codes == np.arange(len(table))) * 1.0, table)
+
 
 PLAIN = Functions(np, "scipy.special")

@@ -37,6 +37,7 @@ PLAIN = {
     "less": "Less",
     "where": "Where",
     "dot": "MatMul",
+    "cos": "Cos",
 }
 """NumPy's functions that ONNX has under another name."""
 REDUCED = {"mean": "ReduceMean", "sum": "ReduceSum", "max": "ReduceMax"}
@@ -183,6 +184,8 @@ class _Writer:
             "expm1": lambda: self.node("Sub", self.node("Exp", *names), self._one(signal)),
             "erfc": lambda: self.node("Sub", self._one(signal), self.node("Erf", *names)),
             "logaddexp": lambda: self._logaddexp(names[0], names[1], self._one(signal)),
+            "concatenate": lambda: self.node("Concat", *names, axis=1),
+            "take": lambda: self._take(names[0], names[1]),
         }
         if signal.op in PLAIN:
             return self.node(PLAIN[signal.op], *names)
@@ -198,6 +201,11 @@ class _Writer:
     def _columns(self, name: str, signal: Traced) -> str:
         bounds = (np.array([signal.settings[key]]) for key in ("start", "stop"))
         return self.node("Slice", name, *map(self.constant, bounds), self.constant(np.array([1])))
+
+    def _take(self, table: str, codes: str) -> str:
+        """The rows of a table, by a column of whole numbers."""
+        column = self.node("Squeeze", codes, self.constant(np.array([1])))
+        return self.node("Gather", table, self.node("Cast", column, to=self._onnx.TensorProto.INT64), axis=0)
 
     def _logaddexp(self, a: str, b: str, one: str) -> str:
         """log(exp a + exp b) = max(a, b) + log(1 + exp(−|a − b|)), which no large number overflows."""
