@@ -215,7 +215,7 @@ class Rectify(Layer):
 class Scale(Layer):
     """Y = X ⊙ scale, a number for each unit, 1 at the start: which inputs count (Holzmüller et al. 2024)."""
 
-    kind = "scale"
+    kind = "scaling"
     passes_gradient = True
 
     def parameters(self, d_in: int) -> tuple[Parameter, ...]:
