@@ -202,7 +202,7 @@ def peak_of(step: Callable[[], None]) -> int:
 
 @pytest.mark.parametrize("numbers", NUMBERS, ids=described)
 def test_a_step_allocates_no_array(numbers: NumberEmbedding) -> None:
-    """At 20,000 rows a temporary of one number a row takes 160,000 bytes; NumPy's own buffers take 3 times 65,536."""
+    """At 50,000 rows a temporary of one number a row takes 400,000 bytes; NumPy's own buffers take 3 times 65,536."""
     at = sample_point(network_of(numbers), n=50_000)
     bound = at.bind()
 
