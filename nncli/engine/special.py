@@ -24,10 +24,8 @@ class Functions:
 
     def rows(self, table: Any, codes: Any) -> Any:
         """The rows of ``table`` that ``codes`` (n, 1) name: whole numbers, stored as floats."""
-        if isinstance(codes, np.ndarray):
-            return table[codes[:, 0].astype(np.intp)]
-        if self._module is np:  # a stand-in that keeps a record
-            return np.take(table, codes, axis=0)
+        if self._module is np:
+            return np.take_along_axis(table, codes.astype(np.int64), axis=0)
         # autograd: codes have no slope, and a product with zeros and a one has that of the table
         return self._module.dot((codes == np.arange(len(table))) * 1.0, table)
 

@@ -185,7 +185,7 @@ class _Writer:
             "erfc": lambda: self.node("Sub", self._one(signal), self.node("Erf", *names)),
             "logaddexp": lambda: self._logaddexp(names[0], names[1], self._one(signal)),
             "concatenate": lambda: self.node("Concat", *names, axis=1),
-            "take": lambda: self._take(names[0], names[1]),
+            "take_along_axis": lambda: self._take(names[0], names[1]),
         }
         if signal.op in PLAIN:
             return self.node(PLAIN[signal.op], *names)
@@ -204,8 +204,7 @@ class _Writer:
 
     def _take(self, table: str, codes: str) -> str:
         """The rows of a table, by a column of whole numbers."""
-        column = self.node("Squeeze", codes, self.constant(np.array([1])))
-        return self.node("Gather", table, self.node("Cast", column, to=self._onnx.TensorProto.INT64), axis=0)
+        return self.node("Gather", table, self.node("Squeeze", codes, self.constant(np.array([1]))), axis=0)
 
     def _logaddexp(self, a: str, b: str, one: str) -> str:
         """log(exp a + exp b) = max(a, b) + log(1 + exp(−|a − b|)), which no large number overflows."""
