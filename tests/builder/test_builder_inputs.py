@@ -19,6 +19,7 @@ from nncli.engine.noise import Dropout, GaussianNoise
 from nncli.engine.penalties import Penalty
 from nncli.errors import ConfigError, NncliError
 from nncli.evaluation import load_run
+from nncli.explain import explain_network
 from nncli.export.write import export
 
 EDGES = (-1.0, 0.0, 2.0)
@@ -158,3 +159,15 @@ def test_without_edges_a_training_says_what_to_do(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Scaling, "slots", property(lambda self: (Slot("a", "number"), *COLUMNS[1:])))
     with pytest.raises(NncliError, match=r"none for 'a'; use periodic or linear, which need none"):
         nncli.train(nncli.load_config("c.yaml", ["model.input.numbers=piecewise_linear"]))
+
+
+def test_explain_shows_the_embedding_as_layer_0_and_each_table_by_its_name() -> None:
+    shown = explain_network(nncli.load_config("c.yaml", [f"model.input={INPUTS['periodic']}"]), row=2)
+    first = shown.walk.layers[0]
+    assert (first.number, first.block, first.inputs, first.outputs) == (0, "input", 4, 2 * 3 + 3 + 5)
+    names = [quantity.name for quantity in first.parameters]
+    assert names == ["table_0", "frequencies", "phases", "W", "b", "scale"]
+    table, code = first.parameters[0].values, int(shown.walk.inputs.values[0, 1])
+    np.testing.assert_array_equal(first.forward[0].values[0, -5:], table[code])
+    gradient = next(quantity for quantity in first.backward if quantity.name == "dC/dtable_0")
+    assert [*np.flatnonzero(gradient.values.any(axis=1))] == [code]
