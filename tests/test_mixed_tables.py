@@ -76,6 +76,8 @@ ENCODINGS = [
     ("data.preprocess.numeric=robust", "data.preprocess.clip=3", "data.preprocess.columns={area: log}"),
     ("data.preprocess.target=log", "data.preprocess.numeric=minmax"),
     ("data.preprocess.numeric=none", "training.precision=float64"),
+    ("data.preprocess.categorical=embedding", "model.input={numbers: {name: piecewise_linear, bins: 6}, scale: true}"),
+    ("data.preprocess.columns={place: embedding}", "model.input.numbers=periodic"),
     CLASSES,
 ]
 

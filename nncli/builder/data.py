@@ -18,6 +18,7 @@ from nncli.data.idx import read_idx_folder
 from nncli.data.table import Table, shortened
 from nncli.engine import losses
 from nncli.engine.buffers import Array
+from nncli.engine.embeddings import NumberEmbedding
 from nncli.engine.losses import Loss
 from nncli.engine.network import Network
 from nncli.engine.optimizers import Minimizer, Optimizer
@@ -86,6 +87,7 @@ def load_dataset(config: Config, tables: Tables | None = None) -> Dataset:
 def _encoding(config: Config) -> Encoding:
     """What is to become of the features."""
     said = config.data.preprocess
+    numbers: NumberEmbedding = config.model.input.numbers.build()
     return Encoding(
         said.numeric,
         said.categorical,
@@ -93,6 +95,7 @@ def _encoding(config: Config) -> Encoding:
         said.missing,
         said.rare,
         said.clip,
+        numbers.bins if numbers.takes_edges else None,
         columns=said.columns,
     )
 

@@ -16,7 +16,7 @@ from nncli.config.pieces import Piece, Strict, piece_field
 from nncli.data import sources
 from nncli.data.features import Categorical, Dates, Numeric
 from nncli.data.frame import MISSING
-from nncli.engine import activations, initializers, losses, norms, optimizers, schedules
+from nncli.engine import activations, embeddings, initializers, losses, norms, optimizers, schedules
 from nncli.errors import Problem
 
 ClassWeight = Literal["balanced"] | dict[str, Annotated[float, Ge(0)]]
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     Loss: TypeAlias = Piece
     Metric: TypeAlias = Piece
     Norm: TypeAlias = Piece
+    NumberEmbedding: TypeAlias = Piece
     Optimizer: TypeAlias = Piece
     Schedule: TypeAlias = Piece
     Source: TypeAlias = Piece
@@ -43,6 +44,7 @@ else:
     Loss = piece_field(losses.registry, "cross_entropy", _class_weight)
     Metric = piece_field(scoring.registry, "accuracy")
     Norm = piece_field(norms.registry, "layer")
+    NumberEmbedding = piece_field(embeddings.registry, "periodic")
     Optimizer = piece_field(optimizers.registry, "adam")
     Schedule = piece_field(schedules.registry, "constant")
     Source = piece_field(sources.registry, "iris")
@@ -146,10 +148,19 @@ class Block(Strict):
 
 
 class Input(Strict):
-    """What is done to the inputs in the training, and not in predictions."""
+    """What is done to the inputs in front of the first block."""
 
-    noise: Factor = Field(0.0, description="deviation of the normal noise that is added to them")
-    dropout: Share = Field(0.0, description="share of them that are set to 0 at random, the others enlarged")
+    numbers: NumberEmbedding = Field(
+        "none", description="what each number becomes; none: it goes in as it is", validate_default=True
+    )
+    embedding_units: Literal["auto"] | Annotated[int, Ge(1), Le(10_000)] = Field(
+        "auto", description="units of a category that comes as a code; auto: min(600, 1.6·levels^0.56)"
+    )
+    noise: Factor = Field(0.0, description="deviation of the normal noise that is added to them in the training")
+    dropout: Share = Field(
+        0.0, description="share of them that are set to 0 at random in the training, the others enlarged"
+    )
+    scale: bool = Field(False, description="whether each is multiplied by a learned number of its own, 1 at the start")
 
 
 class Model(Strict):

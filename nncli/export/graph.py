@@ -80,12 +80,15 @@ class Traced(NDArrayOperatorsMixin):
         if function is np.take and settings == {"axis": 1}:
             signal, columns = arguments
             return Traced("take", (signal,), len(columns), self.dtype, {"columns": [*columns]})
-        if function is np.concatenate and settings == {"axis": 1}:
-            parts = arguments[0]
-            return Traced("concatenate", tuple(parts), sum(part.width for part in parts), self.dtype, settings)
         if function is np.dot:
             signal, matrix = arguments
             return Traced("dot", (signal, matrix.astype(self.dtype, copy=False)), matrix.shape[1], self.dtype)
+        if function is np.concatenate and settings == {"axis": 1}:
+            parts: tuple[Traced, ...] = tuple(arguments[0])
+            return Traced("concatenate", parts, sum(part.width for part in parts), parts[0].dtype)
+        if function is np.take_along_axis and settings == {"axis": 0}:  # the rows of a table that a column names
+            table, codes = arguments
+            return Traced("take_along_axis", (table, codes), table.shape[1], table.dtype)
         return NotImplemented
 
     def _made(self, op: str, operands: tuple[Any, ...]) -> Traced:

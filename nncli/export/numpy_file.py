@@ -151,12 +151,14 @@ class _Writer:
             return f"{parts[0]}[:, {signal.settings['start']}:{signal.settings['stop']}]"
         if op == "take":
             return f"{parts[0]}[:, {signal.settings['columns']}]"
-        if op == "concatenate":
-            return f"np.concatenate([{', '.join(parts)}], axis=1)"
         if op == "lookup":
             return f"category({parts[0]}, {signal.settings['numbers']!r}, {signal.settings['other']!r})"
         if op in REDUCED:
             return f"np.{op}({parts[0]}, axis=-1, keepdims=True)"
+        if op == "concatenate":
+            return f"np.concatenate([{', '.join(parts)}], axis=1)"
+        if op == "take_along_axis":
+            return f"np.take_along_axis({parts[0]}, {parts[1]}, axis=0)"
         if op == "erfc":
             return f"erfc({parts[0]}).astype(np.{signal.dtype.name})"
         return f"np.{op}({', '.join(parts)})"

@@ -41,6 +41,7 @@ PLAIN = {
     "sign": "Sign",
     "where": "Where",
     "dot": "MatMul",
+    "cos": "Cos",
 }
 """NumPy's functions that ONNX has under another name."""
 REDUCED = {"mean": "ReduceMean", "sum": "ReduceSum", "max": "ReduceMax"}
@@ -194,13 +195,14 @@ class _Writer:
             "cast": lambda: self.node("Cast", *names, to=self.kind(signal.dtype)),
             "columns": lambda: self._columns(names[0], signal),
             "take": lambda: self.node("Gather", *names, self.constant(np.array(signal.settings["columns"])), axis=1),
-            "concatenate": lambda: self.node("Concat", *names, axis=1),
             "isnan": lambda: self.node("IsNaN", *names),
             "log1p": lambda: self.node("Log", self.node("Add", self._one(signal), *names)),
             "lookup": lambda: self._lookup(names[0], signal),
             "expm1": lambda: self.node("Sub", self.node("Exp", *names), self._one(signal)),
             "erfc": lambda: self.node("Sub", self._one(signal), self.node("Erf", *names)),
             "logaddexp": lambda: self._logaddexp(names[0], names[1], self._one(signal)),
+            "concatenate": lambda: self.node("Concat", *names, axis=1),
+            "take_along_axis": lambda: self._take(names[0], names[1]),
         }
         if signal.op in PLAIN:
             return self.node(PLAIN[signal.op], *names)
@@ -223,6 +225,10 @@ class _Writer:
     def _columns(self, name: str, signal: Traced) -> str:
         bounds = (np.array([signal.settings[key]]) for key in ("start", "stop"))
         return self.node("Slice", name, *map(self.constant, bounds), self.constant(np.array([1])))
+
+    def _take(self, table: str, codes: str) -> str:
+        """The rows of a table, by a column of whole numbers."""
+        return self.node("Gather", table, self.node("Squeeze", codes, self.constant(np.array([1]))), axis=0)
 
     def _logaddexp(self, a: str, b: str, one: str) -> str:
         """log(exp a + exp b) = max(a, b) + log(1 + exp(−|a − b|)), which no large number overflows."""

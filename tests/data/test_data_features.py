@@ -70,7 +70,7 @@ def test_quantiles_agree_with_scikit_learn_at_the_training_rows():
 @given(arrays(float, st.tuples(st.integers(2, 30), st.just(1)), elements=st.floats(-1e6, 1e6)))
 def test_quantiles_never_turn_the_order_around(X):
     scores = apply(fit(numbers(X), numeric="quantile"), numbers(X))[:, 0]
-    assert (np.diff(scores[np.argsort(X[:, 0])]) >= 0).all()
+    assert (np.diff(scores[np.argsort(X[:, 0])]) >= -1e-12).all()  # but for the last bit of an interpolation
     assert np.isfinite(scores).all()
 
 

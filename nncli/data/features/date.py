@@ -55,8 +55,8 @@ class Date(Group):
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """A number, and flags."""
-        return Slot(self.name, "number"), Slot(self.name, "flags", width=2 * len(self.circles) + self.marked)
+        """One: a time is a place on a line that no embedding has to bend."""
+        return (Slot(self.name, "flags", width=1 + 2 * len(self.circles) + self.marked),)
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ class Numbers(Group):
         some = values[rows] if columns is None else values[rows][:, columns]
         scaled = cls(scaling, fill, False, clip).formula(some.astype(np.float64, copy=False))
         levels = np.linspace(0, 1, bins + 1)
-        return cls(scaling, fill, marked, clip, tuple(np.unique(np.quantile(x, levels)) for x in scaled.T))
+        return cls(scaling, fill, marked, clip, tuple(_edges(np.quantile(x, levels)) for x in scaled.T))
 
     @property
     def slots(self) -> tuple[Slot, ...]:
@@ -135,11 +135,17 @@ class Numbers(Group):
             raise malformed(
                 "a fill for each column, edges for all or none, and marked, true or false, are expected", where
             )
-        if any(len(cut) < 1 or (np.diff(cut) <= 0).any() for cut in edges):
+        if any(len(cut) < 2 or (np.diff(cut) <= 0).any() for cut in edges):
             raise malformed("edges that rise are expected", f"{where}.edges")
         if clip is not None and numbers([clip], f"{where}.clip")[0] <= 0:
             raise malformed("a clip above 0 is expected", where)
         return cls(scaling, fill, marked, None if clip is None else float(clip), edges)
+
+
+def _edges(quantiles: Array) -> Array:
+    """Two edges or more that rise."""
+    edges = np.unique(quantiles)
+    return edges if len(edges) > 1 else np.array([edges[0] - 0.5, edges[0] + 0.5])
 
 
 def _means(scaling: Scaling | Quantiles, values: Array, rows: Array, columns: list[int] | None) -> Array:

@@ -13,6 +13,9 @@ from nncli.data.jsonable import fields, malformed, numbers, sequence, texts
 MOST_KNOTS = 200
 """Beyond them, a curve follows the noise of its rows more than their distribution."""
 
+CLOSE = 1e-12
+"""Knots nearer to each other, as a part of the range, are one: the slope between them would overflow."""
+
 
 @dataclass(frozen=True, eq=False)
 class Quantiles:
@@ -99,4 +102,5 @@ def _curve(x: Array) -> tuple[Array, Array]:
     found = np.quantile(x, levels)
     knots, place = np.unique(found, return_inverse=True)
     levels = np.bincount(place, levels) / np.bincount(place)
-    return knots, ndtri(np.clip(levels, 0.5 / m, 1 - 0.5 / m))
+    apart = np.append(True, np.diff(knots) > CLOSE * np.ptp(knots))
+    return knots[apart], ndtri(np.clip(levels[apart], 0.5 / m, 1 - 0.5 / m))
