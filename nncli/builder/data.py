@@ -11,6 +11,7 @@ from nncli.config.schema import Config, Split
 from nncli.data.dataset import Dataset, Part, make_dataset
 from nncli.data.files import is_folder, read_table
 from nncli.data.idx import read_idx_folder
+from nncli.data.preprocess import Preprocessing
 from nncli.data.table import SHOWN, Table, shortened
 from nncli.engine import losses
 from nncli.engine.buffers import Array
@@ -45,8 +46,11 @@ class Tables:
     test: Table | None = None
 
 
-def load_dataset(config: Config, tables: Tables | None = None) -> Dataset:
-    """Split and preprocess ``tables``, by default those that ``config`` names, which are read."""
+def load_dataset(config: Config, tables: Tables | None = None, fitted: Preprocessing | None = None) -> Dataset:
+    """Split and preprocess ``tables``, by default those that ``config`` names, which are read.
+
+    The preprocessing is ``fitted`` already, or is fitted on the training rows.
+    """
     data = config.data
     tables = tables or _tables(config)
     train, validation, test = tables.train, tables.validation, tables.test
@@ -68,6 +72,7 @@ def load_dataset(config: Config, tables: Tables | None = None) -> Dataset:
             shuffle=data.split.shuffle,
             rng=stream(config.seed, Purpose.SPLIT),
             dtype=np.dtype(config.training.precision),
+            fitted=fitted,
         )
     except DataError as error:
         if not all(problem.where in SPLIT for problem in error.problems):
@@ -125,6 +130,10 @@ def read_file(config: Config, path: Path, *, weight_needed: bool = True) -> Tabl
 
 def _tables(config: Config) -> Tables:
     data = config.data
+    if data.memory:
+        message = "the rows came from a program that trained an estimator, and no file of the run has them"
+        remedy = "nncli evaluate takes others: --data FILE; training takes data.memory=false data.path=FILE"
+        raise ConfigError([config.problem("data.memory", message, remedy)])
     if data.source is not None:
         table: Table = data.source.build().load()
         return Tables(table)

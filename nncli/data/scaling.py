@@ -40,16 +40,22 @@ class Scaling:
         return tuple(Slot(name, "number") for name in self.names)
 
     @classmethod
-    def fit(cls, method: str, names: tuple[str, ...], values: Array, rows: Array) -> Scaling:
+    def fit(
+        cls, method: str, names: tuple[str, ...], values: Array, rows: Array, weights: Array | None = None
+    ) -> Scaling:
         """Fit on ``values`` (n, d) at the indices ``rows``; computed at float64 a chunk of rows at a time.
+
+        With ``weights`` (n,), a row that weighs k counts as k rows do, and one that weighs 0 not at all.
 
         Raises:
             DataError: An unknown method, or numbers so large that their squares overflow float64.
         """
         d = len(names)
+        if weights is not None and weights[rows].any():
+            rows = rows[weights[rows] > 0]
         match method:
             case "standardize":
-                shift, scale = _mean_and_deviation(values, rows)
+                shift, scale = _mean_and_deviation(values, rows, None if weights is None else weights[rows])
             case "minmax":
                 low, high = _range(values, rows)
                 with np.errstate(over="ignore"):
@@ -139,19 +145,26 @@ class Scaling:
         return cls(cast(Method, method), names, shift, scale)
 
 
-def _mean_and_deviation(values: Array, rows: Array) -> tuple[Array, Array]:
-    """The mean (d,) and standard deviation (d,) of the rows, in two passes; 1 in place of a deviation that is none."""
+def _mean_and_deviation(values: Array, rows: Array, weights: Array | None) -> tuple[Array, Array]:
+    """The mean (d,) and standard deviation (d,) of the rows, in two passes; 1 in place of a deviation that is none.
+
+    Weighted by ``weights`` (len(rows),), if there are any, of which only the proportions count.
+    """
     n, d = len(rows), values.shape[1]
+    w = None if weights is None or not weights.any() else weights / weights.max()  # as is, their sum may overflow
+    total = float(n) if w is None else float(w.sum())
     mean, squares, rest = np.zeros(d), np.zeros(d), np.zeros(d)
     with np.errstate(over="ignore", invalid="ignore"):
         for part in chunks(n, d):
-            mean += values[rows[part]].sum(axis=0, dtype=np.float64)
-        mean /= n
+            x = values[rows[part]]
+            mean += x.sum(axis=0, dtype=np.float64) if w is None else w[part] @ x
+        mean /= total
         for part in chunks(n, d):
             deviation = values[rows[part]] - mean
-            rest += deviation.sum(axis=0)
-            squares += (deviation * deviation).sum(axis=0)
-        variance = (squares - rest * rest / n) / n  # `rest` is 0 but for the rounding of the mean
+            rest += deviation.sum(axis=0) if w is None else w[part] @ deviation
+            square = deviation * deviation
+            squares += square.sum(axis=0) if w is None else w[part] @ square
+        variance = (squares - rest * rest / total) / total  # `rest` is 0 but for the rounding of the mean
         # The bound on the rounding error of two passes (Chan, Golub & LeVeque 1983): below it, a column is constant.
         # scikit-learn's StandardScaler draws the same line.
         eps = np.finfo(np.float64).eps
