@@ -51,7 +51,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         dropout: Any = 0.0,
         *,
         layers: Any = None,
-        input: Any = None,  # noqa: A002  # the key of the config
+        input: Any = None,
         loss: Any = "auto",
         optimizer: Any = "adam",
         learning_rate: Any = None,
@@ -284,8 +284,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
     def to_run(self, directory: str | Path) -> Run:
         """Write a run that nncli evaluates, predicts by, exports and reads back: ``Run.estimator``.
 
-        Its rows are not in it: ``nncli evaluate`` takes a file (``--data``), and ``nncli resume`` the same rows from one
-        (``data.memory=false data.path=FILE``).
+        Its rows are not in it: ``nncli evaluate`` takes a file (``--data``), and ``nncli resume`` the same rows from
+        one (``data.memory=false data.path=FILE``).
 
         Args:
             directory: Where; it must not exist.

@@ -193,8 +193,8 @@ def _name(key: str, parameters: Mapping[str, Any]) -> str:
             continue
         rest = path[len(place) :]
         if name == "layers" and parameters["layers"] is None:
-            block, *rest = rest or [""]
-            return "__".join(rest) if rest and rest[0] in DEFAULTS else "units"
+            setting = rest[1:]  # behind the number of the block
+            return "__".join(setting) if setting and setting[0] in DEFAULTS else "units"
         if name == "optimizer" and rest == ["learning_rate"] and parameters["learning_rate"] is not None:
             return "learning_rate"
         return "__".join([name, *rest])
