@@ -32,7 +32,6 @@ HARMLESS: tuple[KeyPath, ...] = (
     ("training", "kernels"),
     ("training", "early_stopping", "patience"),
     ("data", "path"),
-    ("data", "memory"),
     ("data", "validation_path"),
     ("data", "test_path"),
 )

@@ -130,9 +130,11 @@ def read_file(config: Config, path: Path, *, weight_needed: bool = True) -> Tabl
 
 def _tables(config: Config) -> Tables:
     data = config.data
-    if data.memory:
+    if data.memory and data.path is None:
         message = "the rows came from a program that trained an estimator, and no file of the run has them"
-        remedy = "nncli evaluate takes others: --data FILE; training takes data.memory=false data.path=FILE"
+        remedy = (
+            "nncli evaluate takes others: --data FILE; nncli resume RUN data.path=FILE tells it a file with the same"
+        )
         raise ConfigError([config.problem("data.memory", message, remedy)])
     if data.source is not None:
         table: Table = data.source.build().load()

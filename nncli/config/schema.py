@@ -80,7 +80,7 @@ class Data(Strict):
     source: Source | None = Field(None, description="a built-in data set or generator")
     path: Text | None = Field(None, description="csv, tsv, parquet, npz, or a folder of IDX files")
     memory: bool = Field(
-        False, description="of a run that an estimator wrote: its rows came from a program, and no file has them"
+        False, description="of a run of an estimator: the rows came from a program; path may name a file with the same"
     )
     validation_path: Text | None = Field(None, description="an own file for validation")
     test_path: Text | None = Field(None, description="an own file for the test")

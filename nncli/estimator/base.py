@@ -281,20 +281,23 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
 
     # -- runs ------------------------------------------------------------------------------------------------------
 
-    def to_run(self, directory: str | Path) -> Run:
-        """Write a run that nncli evaluates, predicts by, exports and reads back: ``Run.estimator``.
+    def to_run(self, directory: str | Path, data: str | Path | None = None) -> Run:
+        """Write a run that every command reads, and ``Run.estimator``.
 
-        Its rows are not in it: ``nncli evaluate`` takes a file (``--data``), and ``nncli resume`` the same rows from
-        one (``data.memory=false data.path=FILE``).
+        Its rows are not in it. Unless ``data`` names a file that has them, the commands that need them say so:
+        ``nncli evaluate`` then takes other rows (``--data FILE``), and ``nncli resume RUN data.path=FILE`` tells it a
+        file.
 
         Args:
             directory: Where; it must not exist.
+            data: A table with the columns of X and y, as they were handed over the last time.
 
         Raises:
-            RunError: It exists, or cannot be written.
+            DataError: ``data`` cannot be read, or has other rows.
+            RunError: The directory exists, or cannot be written.
         """
         check_is_fitted(self)
-        return write_run(self._fitted, directory)
+        return write_run(self._fitted, directory, data)
 
     @classmethod
     def of(cls, fitted: Fitted) -> Self:

@@ -18,7 +18,7 @@ from nncli.errors import NncliError
 from nncli.estimator.base import Estimator
 from nncli.estimator.fitted import Fitted
 from nncli.estimator.parameters import config_from
-from nncli.estimator.rows import Target, labels_of, target_names
+from nncli.estimator.rows import Target, labels_of, numbers_of, target_names
 
 
 def _gives_probabilities(estimator: MLPClassifier) -> bool:
@@ -64,8 +64,8 @@ class MLPClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit
         threads: Of the machine's cores.
         shards: Pieces of a batch.
         kernels: Whether loops are compiled.
-        split: ``data.split``; None: every row trains, but where a figure of the validation is watched, which then gets
-            its default share.
+        split: ``data.split``; without it every row trains, but where a figure of the validation is watched, which then
+            gets its default share.
         preprocess: ``data.preprocess``; columns are standardized unless it says otherwise.
         metrics: What is measured on validation rows.
         random_state: The config's ``seed``; None or a generator: drawn.
@@ -152,7 +152,7 @@ class MLPClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit
         if kind == "multilabel-indicator":
             y = np.asarray(y.toarray() if hasattr(y, "toarray") else y)
             self.classes_ = np.arange(y.shape[1])
-            return Target("labels", y.astype(np.int64), target_names(raw, y.shape[1], features))
+            return Target("labels", numbers_of(y), target_names(raw, y.shape[1], features))
         y = column_or_1d(y, warn=True)
         if classes is None and before is None:
             self.classes_ = np.unique(y)

@@ -21,6 +21,7 @@ from nncli.data.table import Array, place
 from nncli.engine.inference import Inference
 from nncli.engine.network import Network
 from nncli.engine.parameters import Weights
+from nncli.errors import ConfigError
 from nncli.estimator.problems import TrainingDivergedError
 from nncli.estimator.rows import ORIGIN
 from nncli.recording import outcome, resolved
@@ -139,6 +140,7 @@ def train(
         _refuse_divergence(ended)
         _warn_of_no_convergence(ended)
         summary = outcome(trainer, first, ended)
+        made_in = _made_in(experiment, before, continued=continued)
     if going == "one epoch" and ended.epoch >= experiment.config.training.epochs:
         summary["status"] = "completed"
     return Fitted(
@@ -149,16 +151,34 @@ def train(
         summary=summary,
         rows=tuple(rows),
         first=first,
-        environment=environment(sys.argv, experiment.kernels) | {"data": experiment.dataset.fingerprint},
+        environment=made_in,
         state=trainer.state() if trainer.resumable else None,
     )
 
 
+def _made_in(experiment: Experiment, before: Fitted | None, *, continued: bool) -> dict[str, Any]:
+    """What a run's environment.json says; ``continued``, where the config and the rows alone do not lead there."""
+    data = experiment.dataset.fingerprint
+    if before is None:
+        return environment(sys.argv, experiment.kernels) | {"data": data}
+    if not continued:
+        return environment(sys.argv, experiment.kernels) | {"data": data, "continued": True}
+    other_rows = {"continued": True} if before.environment.get("data") != data else {}
+    return before.environment | {"data": data} | other_rows
+
+
 def _begin_behind(trainer: Trainer, going: Going, before: Fitted) -> None:
-    if going == "one epoch" and before.state is not None:
-        trainer.restore(before.state)
-    else:
+    """Take over the weights, and, to go on for an epoch, the optimizer as it stands, if it was kept."""
+    if dict(before.network.layout) != dict(trainer.experiment.network.layout):
+        message = "the network is another than that whose weights are there"
+        raise ConfigError(message, remedy="fit a new estimator: sklearn.base.clone makes one")
+    if going != "one epoch" or before.state is None:
         trainer.start_at(before.weights)
+        return
+    try:
+        trainer.restore(before.state)
+    except ValueError as error:
+        raise ConfigError(f"cannot go on from the training before: {error}", remedy="fit begins anew") from None
 
 
 def _refuse_divergence(ended: Ended) -> None:

@@ -84,9 +84,7 @@ def config_from(
         raise _twice(said)
     if parameters["learning_rate"] is not None:
         content["optimizer"] = put(content["optimizer"], ["learning_rate"], plain(parameters["learning_rate"]))
-    if parameters["split"] is not None:
-        return config_of(content)
-    return _split_if_needed(content)
+    return _split(content)
 
 
 def _twice(said: Sequence[str]) -> ConfigError:
@@ -105,15 +103,16 @@ def _loss(value: Any, target: Kind) -> Any:
     return value
 
 
-def _split_if_needed(content: dict[str, Any]) -> Config:
-    """No row is held out, but where a figure of the validation is watched: then as many as the config's default."""
-    content["data"]["split"] = {"test": 0}
+def _split(content: dict[str, Any]) -> Config:
+    """No row is held out unless that is said, or, with the config's default share, a validation figure is watched."""
+    said = content["data"].get("split", {})
+    if isinstance(said, dict):
+        said = content["data"]["split"] = {"test": 0, **said}
     config = config_of(content)
-    if any(figure.startswith("validation") for figure in config.monitors.values()):
+    if "validation" in said or any(figure.startswith("validation") for figure in config.monitors.values()):
         return config
-    content["data"]["split"] = {"test": 0, "validation": 0}
-    data = config.data.model_copy(update={"split": config.data.split.model_copy(update={"validation": 0.0})})
-    return config.model_copy(update={"data": data})
+    split = config.data.split.model_copy(update={"validation": 0.0})
+    return config.model_copy(update={"data": config.data.model_copy(update={"split": split})})
 
 
 def _default_network(parameters: Mapping[str, Any], loss: Any, target: Kind) -> list[Any]:

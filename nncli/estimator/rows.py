@@ -81,10 +81,8 @@ def labels_of(y: Array) -> Array:
 
 
 def numbers_of(y: Array) -> Array:
-    """Numbers (n,) or (n, k) as a table has them: int64 or floats."""
-    if y.dtype.kind in "iu":
-        return y.astype(np.int64)
-    return y if y.dtype in (np.float32, np.float64) else y.astype(np.float64)
+    """Numbers (n,) or (n, k) as a table from a file has them: int64 if it is one column of such, otherwise float64."""
+    return y.astype(np.int64 if y.dtype.kind in "iu" and y.ndim == 1 else np.float64)
 
 
 def feature_names(known: Array | None, d: int) -> tuple[str, ...]:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nncli.builder import load_dataset
+from nncli.config.loader import config_of
 from nncli.config.schema import Config
 from nncli.data.preprocess import ClassEncoding
 from nncli.engine.network import Network
 from nncli.engine.parameters import Weights
-from nncli.errors import RunError
+from nncli.errors import DataError, RunError
 from nncli.estimator.fitted import Fitted
 from nncli.evaluation import load_run
 from nncli.run import Run, State
@@ -21,16 +23,18 @@ if TYPE_CHECKING:
     from nncli.estimator.base import Estimator
 
 
-def write_run(fitted: Fitted, directory: str | Path) -> Run:
-    """Write the run ``directory`` of a training that was kept in memory.
+def write_run(fitted: Fitted, directory: str | Path, data: str | Path | None) -> Run:
+    """Write the run ``directory`` of a training that was kept in memory; ``data`` is a file that has its rows.
 
     Raises:
-        RunError: It exists, or cannot be written.
+        DataError: ``data`` cannot be read, or has other rows.
+        RunError: ``directory`` exists, or cannot be written.
     """
+    content = fitted.content if data is None else _with_file(fitted, Path(data))
     run = Run.create("estimator", Path(directory))
     network, checkpoint = fitted.network, fitted.config.training.checkpoint
     with run.locked():
-        run.write_config(fitted.content)
+        run.write_config(content)
         run.write_json("environment.json", fitted.environment)
         run.write_json("preprocess.json", fitted.preprocessing.to_json())
         for row in fitted.rows:
@@ -42,6 +46,16 @@ def write_run(fitted: Fitted, directory: str | Path) -> Run:
         digests = {which: run.save_weights(which, network.tensors(weights)) for which, weights in both.items()}
         run.write_json("summary.json", {**fitted.summary, "digests": digests})
     return run
+
+
+def _with_file(fitted: Fitted, data: Path) -> dict[str, Any]:
+    """The config that says which file has the rows."""
+    content = {**fitted.content, "data": {**fitted.content["data"], "path": str(data.resolve())}}
+    if load_dataset(config_of(content)).fingerprint != fitted.environment["data"]:
+        message = "its rows are not those of the training"
+        remedy = "it has to have the columns of X and y, and nothing else, in their order and with all their digits"
+        raise DataError(message, where=str(data), remedy=remedy)
+    return content
 
 
 def from_run(run: Run) -> Estimator:
