@@ -131,7 +131,8 @@ def test_setting_what_is_inside_leaves_the_mapping_that_was_handed_over() -> Non
         ),
         (
             {"loss": "gaussian_nll"},
-            "loss: gaussian_nll goes with a target of numbers, and this one stands for classes; cross_entropy goes with classes",
+            "loss: gaussian_nll goes with a target of numbers, and this one stands for classes; "
+            "cross_entropy goes with classes",
         ),
     ],
 )
