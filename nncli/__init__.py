@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nncli.certify import check_gradients
     from nncli.config.loader import load_config
     from nncli.errors import NncliError
+    from nncli.estimator import MLPClassifier, MLPRegressor
     from nncli.evaluation import evaluate
     from nncli.explain import explain_network
     from nncli.lr_find import find_learning_rate
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from nncli.summary import summarize, validate
 
 __all__ = [
+    "MLPClassifier",
+    "MLPRegressor",
     "NncliError",
     "Run",
     "check_gradients",
@@ -43,6 +46,8 @@ __all__ = [
 ]
 
 _HOME = {
+    "MLPClassifier": "nncli.estimator",
+    "MLPRegressor": "nncli.estimator",
     "NncliError": "nncli.errors",
     "Run": "nncli.run",
     "check_gradients": "nncli.certify",

@@ -112,9 +112,16 @@ def failure_recorded(run: Run, kind: type[BaseException] = BaseException) -> Ite
 
 def _save(run: Run, trainer: Trainer, start: FirstLoss, ended: Ended) -> dict[str, Any]:
     """Write both sets of weights; return the summary."""
+    network = trainer.experiment.network
+    both = {"best": trainer.best, "last": trainer.last}
+    digests = {which: run.save_weights(which, network.tensors(weights)) for which, weights in both.items()}
+    return {**outcome(trainer, start, ended), "digests": digests}
+
+
+def outcome(trainer: Trainer, start: FirstLoss, ended: Ended) -> dict[str, Any]:
+    """What there is to say of a training that has ended, but for the digests of its weights."""
     experiment = trainer.experiment
     both = {"best": trainer.best, "last": trainer.last}
-    digests = {which: run.save_weights(which, experiment.network.tensors(weights)) for which, weights in both.items()}
     early = experiment.config.training.early_stopping
     which = "best" if early is not None and early.restore_best and ended.status != "diverged" else "last"
 
@@ -155,5 +162,4 @@ def _save(run: Run, trainer: Trainer, start: FirstLoss, ended: Ended) -> dict[st
             **final(experiment.validation, dataset.validation, "validation"),
             **final(experiment.test, dataset.test, "test"),
         },
-        "digests": digests,
     }

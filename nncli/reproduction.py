@@ -109,7 +109,9 @@ def reproduce(
 
 
 def _turns(made_in: Mapping[str, Any]) -> Iterator[str]:
-    """Resumptions after which a training from the start goes another way."""
+    """Beginnings and resumptions after which a training from the start goes another way."""
+    if made_in.get("continued") is True:
+        yield "an estimator began it at the weights of an earlier training, or trained it on other rows, too"
     resumed = made_in.get("resumed")
     for entry in resumed if isinstance(resumed, list) else []:
         changes = entry.get("changes") if isinstance(entry, dict) else None

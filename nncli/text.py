@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 LONGEST = 4000
 """Characters of a message that anybody reads."""
 
@@ -43,3 +45,12 @@ def bytes_text(n: int) -> str:
 def count(n: int, noun: str) -> str:
     """``1 row``, ``2 rows``."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def figure(name: str, value: float | None) -> str:
+    """``value`` of the metric, for a person; a dash for one that is not defined."""
+    if value is None:
+        return "–"
+    if name.endswith("accuracy"):
+        return f"{value:.4f}"
+    return f"{value:.4g}" if math.isfinite(value) else str(value)

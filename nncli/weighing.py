@@ -2,8 +2,9 @@
 
 Both multiply. The weights of each set of rows are brought to a mean of 1 of their own, so that every loss that is
 reported, of the training, the validation or of any other rows, is the weighted mean over those rows; ``engine.weights``
-has the formula. Metrics such as the accuracy count every row the same, as in Keras and scikit-learn unless they are
-handed weights of their own; so does the preprocessing.
+has the formula. The preprocessing is weighted by the column, too: a row that weighs k stands for k rows, and one that
+weighs 0 for none. Metrics such as the accuracy count every row the same, as in Keras and scikit-learn unless they are
+handed weights of their own.
 """
 
 from __future__ import annotations

@@ -15,12 +15,15 @@ from nncli.builder.refusals import (
 )
 from nncli.config.schema import Config
 from nncli.data.dataset import Part
+from nncli.data.preprocess import Preprocessing
 from nncli.figures import kind_of, metrics_of, refuse_undefined_monitor
 from nncli.weighing import Weighing
 
 
-def build(config: Config, tables: Tables | None = None) -> Experiment:
+def build(config: Config, tables: Tables | None = None, fitted: Preprocessing | None = None) -> Experiment:
     """Read the data, unless ``tables`` has them, and build the network.
+
+    The preprocessing is that of an earlier training, ``fitted``, or is fitted on the training rows.
 
     Raises:
         DataError: The data cannot be used.
@@ -28,7 +31,7 @@ def build(config: Config, tables: Tables | None = None) -> Experiment:
     """
     if config.training.fast_dev_run:
         config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": 1})})
-    dataset = load_dataset(config, tables)
+    dataset = load_dataset(config, tables, fitted)
     network = build_network(config, dataset.preprocessing)
     weighing = Weighing.fit(config, dataset)
     dataset = debugging_rows(config, dataset)

@@ -15,6 +15,7 @@ from nncli.data.features import KINDS, Encoding
 from nncli.data.files import is_folder, read_table
 from nncli.data.frame import Reading
 from nncli.data.idx import read_idx_folder
+from nncli.data.preprocess import Preprocessing
 from nncli.data.table import Table, shortened
 from nncli.engine import losses
 from nncli.engine.buffers import Array
@@ -50,8 +51,11 @@ class Tables:
     test: Table | None = None
 
 
-def load_dataset(config: Config, tables: Tables | None = None) -> Dataset:
-    """Split and preprocess ``tables``, by default those that ``config`` names, which are read."""
+def load_dataset(config: Config, tables: Tables | None = None, fitted: Preprocessing | None = None) -> Dataset:
+    """Split and preprocess ``tables``, by default those that ``config`` names, which are read.
+
+    The preprocessing is ``fitted`` already, or is fitted on the training rows.
+    """
     data = config.data
     tables = tables or _tables(config)
     train, validation, test = tables.train, tables.validation, tables.test
@@ -69,7 +73,7 @@ def load_dataset(config: Config, tables: Tables | None = None) -> Dataset:
             validation=validation,
             test=test,
             classification=True if loss.classification else False if loss.regression else None,
-            encoding=_encoding(config),
+            encoding=feature_encoding(config),
             target="none" if loss.natural_units and target == "auto" else target,
             validation_share=data.split.validation,
             test_share=data.split.test,
@@ -77,6 +81,7 @@ def load_dataset(config: Config, tables: Tables | None = None) -> Dataset:
             shuffle=data.split.shuffle,
             rng=stream(config.seed, Purpose.SPLIT),
             dtype=np.dtype(config.training.precision),
+            fitted=fitted,
         )
     except DataError as error:
         if not all(problem.where in OF_DATA for problem in error.problems):
@@ -84,7 +89,7 @@ def load_dataset(config: Config, tables: Tables | None = None) -> Dataset:
         raise ConfigError([config.problem(p.where, p.message, p.remedy) for p in error.problems]) from None
 
 
-def _encoding(config: Config) -> Encoding:
+def feature_encoding(config: Config) -> Encoding:
     """What is to become of the features."""
     said = config.data.preprocess
     numbers: NumberEmbedding = config.model.input.numbers.build()
@@ -171,6 +176,12 @@ def reading(config: Config, kinds: Mapping[str, Kind] | None) -> Reading:
 
 def _tables(config: Config) -> Tables:
     data = config.data
+    if data.memory and data.path is None:
+        message = "the rows came from a program that trained an estimator, and no file of the run has them"
+        remedy = (
+            "nncli evaluate takes others: --data FILE; nncli resume RUN data.path=FILE tells it a file with the same"
+        )
+        raise ConfigError([config.problem("data.memory", message, remedy)])
     if data.source is not None:
         table: Table = data.source.build().load()
         return Tables(table)

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from nncli.cli.console import plainly, stdout
-from nncli.cli.plain import count, figure
+from nncli.cli.plain import count
 from nncli.evaluation import ClassReport, Evaluation
 from nncli.run import Run
-from nncli.text import printable
+from nncli.text import figure, printable
 
 MOST = 10
 """Confusions that are listed where the matrix is too wide."""

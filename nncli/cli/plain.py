@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -24,15 +23,6 @@ def print_lines(*lines: str, errors: bool = False) -> None:
 def print_json(content: Mapping[str, Any]) -> None:
     """One strict JSON object on stdout."""
     print_lines(*json.dumps(content, allow_nan=False, ensure_ascii=True, indent=2).splitlines())
-
-
-def figure(name: str, value: float | None) -> str:
-    """``value`` of the metric, for a person; a dash for one that is not defined."""
-    if value is None:
-        return "–"
-    if name.endswith("accuracy"):
-        return f"{value:.4f}"
-    return f"{value:.4g}" if math.isfinite(value) else str(value)
 
 
 def count(n: int, noun: str, style: str = "") -> str:

@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from nncli.cli.plain import count, figure, print_json, print_lines
+from nncli.cli.plain import count, print_json, print_lines
+from nncli.text import figure
 from nncli.training.events import EpochEnded, Event, Progress
+from nncli.training.lines import epoch_line, is_told, opening
 
 if TYPE_CHECKING:
     from nncli.builder import Experiment
     from nncli.cli.console import Bar
     from nncli.gradcheck.verdict import Proof
     from nncli.run import Run
-
-LINES = 20
-"""About as many lines a training prints where nobody watches: then every epochs/20th is told, and the last."""
 
 
 class Training:
@@ -64,16 +63,8 @@ class Training:
 
     def began(self, experiment: Experiment, run: Run) -> None:
         """Say what is about to be trained."""
-        network, dataset = experiment.network, experiment.dataset
-        widths = "-".join(map(str, [network.inputs, *_widths(experiment)]))
-        validation = 0 if experiment.validation is None else len(experiment.validation.inputs)
-        test = 0 if experiment.test is None else len(experiment.test.inputs)
-        rows = f"{len(experiment.train.inputs)} rows to train on, {validation} to validate, {test} to test"
-        self.say(f"{dataset.task}: {widths}, {network.layout.size:,} parameters; {rows}")
-        for key, batches in experiment.config.training.debugging.items():
-            also = "validated on the same rows" if key == "overfit_batches" else "for one epoch"
-            how_many = "1 batch" if batches == 1 else f"{batches} batches"
-            self.say(f"training.{key}: a debugging run, trained on {how_many}, {also}")
+        for line in opening(experiment):
+            self.say(line)
         self._epochs = experiment.config.training.epochs
         if not self._silent and sys.stderr.isatty():
             from nncli.cli.console import Bar
@@ -91,13 +82,11 @@ class Training:
         if isinstance(event, Progress) and self._bar is not None:
             self._bar.move(event.epoch - 1 + event.done / event.of)
         if isinstance(event, EpochEnded):
-            figures = {"loss": event.train_loss, **event.validation}
-            line = "  ".join(f"{name.replace('validation', 'val')} {figure(name, x)}" for name, x in figures.items())
-            every = max(1, self._epochs // LINES)
+            line = epoch_line(event)
             if self._bar is not None:
                 self._bar.move(event.epoch)
                 self._bar.show(line)
-            elif event.epoch % every == 0 or event.epoch == self._epochs:
+            elif is_told(event.epoch, self._epochs):
                 self.say(f"epoch {event.epoch}/{self._epochs}  {line}")
 
 
@@ -139,7 +128,3 @@ def print_summary(run: Run) -> None:
         if key in summary:
             lines.append(f"a debugging run (training.{key}), no result to rely on")
     print_lines(*lines, f"run: {run.path}")
-
-
-def _widths(experiment: Experiment) -> list[int]:
-    return [stage.outputs for stage in experiment.network.stages if stage.layer.kind == "dense"]

@@ -27,7 +27,10 @@ def cross_check(config: Config) -> Iterator[Problem]:
 
 def _data(config: Config) -> Iterator[Problem]:
     data = config.data
-    if (data.source is None) == (data.path is None):
+    if data.memory and data.source is not None:
+        message = "says that the rows came from a program, and data.source names others"
+        yield config.problem("data.memory", message, "leave one of them out")
+    elif not data.memory and (data.source is None) == (data.path is None):
         said = "both are given" if data.source else "neither is given"
         yield config.problem("data", f"needs either source or path, {said}", "source: iris, or path: FILE")
     if data.source is not None:

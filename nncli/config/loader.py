@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,20 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     path = Path(path)
     document = read_document(path)
     apply_overrides(document, list(overrides))
+    return _validated(document, path)
+
+
+def config_of(content: Mapping[str, Any]) -> Config:
+    """The config of this ``content``, as a file would have it, in plain dicts, lists, strings and numbers.
+
+    Raises:
+        ConfigError: With every problem; where there is no file, it is the key that says where.
+    """
+    return _validated(Document(dict(content)), Path("config.yaml"))
+
+
+def _validated(document: Document, path: Path) -> Config:
+    """The config that ``document`` holds, or every problem of it."""
     found: list[Complaint] = []
     content = document.value
     config: Config | None = None

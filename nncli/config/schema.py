@@ -107,10 +107,13 @@ class Preprocess(Strict):
 
 
 class Data(Strict):
-    """Where the rows come from: a built-in source, or a file."""
+    """Where the rows come from: a built-in source, a file, or a program that hands them over."""
 
     source: Source | None = Field(None, description="a built-in data set or generator")
     path: Text | None = Field(None, description="csv, tsv, parquet, npz, or a folder of IDX files")
+    memory: bool = Field(
+        False, description="of a run of an estimator: the rows came from a program; path may name a file with the same"
+    )
     validation_path: Text | None = Field(None, description="an own file for validation")
     test_path: Text | None = Field(None, description="an own file for the test")
     target: Text | Annotated[list[Text], MinLen(1)] | None = Field(None, description="the column to predict, or a list")

@@ -102,6 +102,7 @@ def make_dataset(
     shuffle: bool = True,
     rng: Generator,
     dtype: DTypeLike = np.float32,
+    fitted: Preprocessing | None = None,
 ) -> Dataset:
     """Split the training table, fit the preprocessing on its training rows, and apply it to every part.
 
@@ -120,6 +121,7 @@ def make_dataset(
         shuffle: Draw the parts at random; otherwise the first rows train, then comes validation, then test.
         rng: Where the draws come from.
         dtype: The training precision, float32 or float64.
+        fitted: A preprocessing that is fitted already, on other rows; None: it is fitted on the training rows.
 
     Raises:
         DataError: The target does not fit the task, the shares do not fit the rows, a label of another part is in no
@@ -136,7 +138,9 @@ def make_dataset(
         groups=train.order.get("group"),
         times=train.order.get("time"),
     )
-    preprocessing = Preprocessing.fit(train, split.train, task, encoding=encoding or Encoding(), target=target)
+    preprocessing = fitted or Preprocessing.fit(
+        train, split.train, task, encoding=encoding or Encoding(), target=target
+    )
 
     def part(own: Table | None, rows: Indices) -> Part | None:
         if own is not None:

@@ -207,7 +207,7 @@ class Preprocessing:
 
     @classmethod
     def fit(cls, table: Table, rows: Array, task: Task, *, encoding: Encoding, target: str) -> Preprocessing:
-        """Fit on ``rows`` of ``table``, and on nothing else of it.
+        """Fit on ``rows`` of ``table``, weighted as they are, and on nothing else of it.
 
         Args:
             table: The training table.
@@ -220,14 +220,14 @@ class Preprocessing:
         Raises:
             DataError: As the fits of each, and `target_values`, do.
         """
-        features = Features.fit(table.cells, rows, encoding, table.place)
+        features = Features.fit(table.cells, rows, encoding, table.place, table.weights)
         if task == "classification":
             return cls(features, ClassEncoding.fit(table, rows))
         if task == "multilabel":
             return cls(features, LabelEncoding.fit(table, rows))
         names = table.target_names
         method = "standardize" if target == "auto" else target
-        return cls(features, Scaling.fit(method, names, target_values(table, names), rows))
+        return cls(features, Scaling.fit(method, names, target_values(table, names), rows, weights=table.weights))
 
     def agrees(self, other: Preprocessing) -> bool:
         """Whether both were fitted on the same data; see `Scaling.agrees`."""

@@ -42,7 +42,13 @@ class Scaling:
 
     @classmethod
     def fit(
-        cls, method: str, names: tuple[str, ...], values: Array, rows: Array, columns: list[int] | None = None
+        cls,
+        method: str,
+        names: tuple[str, ...],
+        values: Array,
+        rows: Array,
+        columns: list[int] | None = None,
+        weights: Array | None = None,
     ) -> Scaling:
         """Fit on ``values`` (n, all) at the indices ``rows``; computed at float64 a chunk of rows at a time.
 
@@ -52,17 +58,24 @@ class Scaling:
             values: What they are fitted on.
             rows: (m,) indices of rows.
             columns: Where the d columns stand in ``values``; None: they are all that it has.
+            weights: (n,) what each row counts in a mean: k as much as k rows. One that weighs 0 counts nowhere.
+
+        With ``weights`` (n,), a row that weighs k counts as k rows do, and one that weighs 0 not at all.
 
         Raises:
             DataError: An unknown method, or numbers so large that their squares overflow float64.
         """
         d = len(names)
+        w = None
+        if weights is not None and weights[rows].any():
+            rows = rows[weights[rows] > 0]
+            w = weights[rows] / weights[rows].max()  # only their proportions count, and their sum may overflow
 
-        def parts() -> Iterator[Array]:
+        def parts() -> Iterator[tuple[Array, Array | None]]:
             for part in chunks(len(rows), d):
                 x = values[rows[part]]
                 x = x if columns is None else x[:, columns]
-                yield signed_log(x.astype(np.float64)) if method == "log" else x
+                yield signed_log(x.astype(np.float64)) if method == "log" else x, None if w is None else w[part]
 
         match method:
             case "standardize" | "log":
@@ -157,36 +170,38 @@ def signed_log(X: Any) -> Any:
     return np.sign(X) * np.log1p(np.absolute(X))
 
 
-_Parts: TypeAlias = Callable[[], Iterator[Array]]
+_Parts: TypeAlias = Callable[[], Iterator[tuple[Array, Array | None]]]
+"""Rows (k, d), and the weights (k,) of them."""
 
 
 def _mean_and_deviation(d: int, parts: _Parts) -> tuple[Array, Array]:
     """The mean (d,) and standard deviation (d,) of the rows, in two passes; 1 in place of a deviation that is none."""
-    n, mean, squares, rest = np.zeros(d), np.zeros(d), np.zeros(d), np.zeros(d)
+    rows, total, mean, squares, rest = 0, np.zeros(d), np.zeros(d), np.zeros(d), np.zeros(d)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        for x in parts():
+        for x, w in parts():
             gaps = _gaps(x)
-            n += len(x) if gaps is None else len(x) - gaps.sum(axis=0)
-            mean += (x if gaps is None else np.where(gaps, 0, x)).sum(axis=0, dtype=np.float64)
-        mean = np.where(n > 0, mean / n, 0)
-        for x in parts():
+            rows += len(x)
+            total += _sum(np.ones((len(x), 1)) if gaps is None else ~gaps, w)
+            mean += _sum(x if gaps is None else np.where(gaps, 0, x), w)
+        mean = np.where(total > 0, mean / total, 0)
+        for x, w in parts():
             deviation = x - mean
             gaps = _gaps(x)
             if gaps is not None:
                 deviation[gaps] = 0
-            rest += deviation.sum(axis=0)
-            squares += (deviation * deviation).sum(axis=0)
-        variance = (squares - rest * rest / n) / n  # `rest` is 0 but for the rounding of the mean
+            rest += _sum(deviation, w)
+            squares += _sum(deviation * deviation, w)
+        variance = (squares - rest * rest / total) / total  # `rest` is 0 but for the rounding of the mean
         # The bound on the rounding error of two passes (Chan, Golub & LeVeque 1983): below it, a column is constant.
         # scikit-learn's StandardScaler draws the same line.
         eps = np.finfo(np.float64).eps
-        constant = np.isfinite(variance) & (variance <= n * eps * variance + (n * mean * eps) ** 2)
-    return mean, np.where(constant | (n == 0), 1.0, np.sqrt(np.maximum(variance, 0.0)))
+        constant = np.isfinite(variance) & (variance <= rows * eps * variance + (rows * mean * eps) ** 2)
+    return mean, np.where(constant | (total == 0), 1.0, np.sqrt(np.maximum(variance, 0.0)))
 
 
 def _median_and_quartiles(d: int, parts: _Parts) -> tuple[Array, Array]:
     """The median (d,) and the distance (d,) of the quartiles, half the range where that is 0, 1 where both are."""
-    values = np.concatenate([x.astype(np.float64) for x in parts()])
+    values = np.concatenate([x.astype(np.float64) for x, _ in parts()])
     shift, scale = np.zeros(d), np.ones(d)
     for j in range(d):
         x = values[:, j]
@@ -201,12 +216,18 @@ def _median_and_quartiles(d: int, parts: _Parts) -> tuple[Array, Array]:
 def _range(d: int, parts: _Parts) -> tuple[Array, Array]:
     """The smallest and the largest value (d,) of each column, at float64."""
     low, high = np.full(d, np.inf), np.full(d, -np.inf)
-    for x in parts():
+    for x, _ in parts():
         np.fmin(low, np.fmin.reduce(x, axis=0), out=low)
         np.fmax(high, np.fmax.reduce(x, axis=0), out=high)
     nothing = low > high
     low[nothing] = high[nothing] = 0
     return low, high
+
+
+def _sum(x: Array, w: Array | None) -> Array:
+    """The sum (d,) of the rows, weighted by ``w`` if there is one."""
+    total: Array = x.sum(axis=0, dtype=np.float64) if w is None else w @ x
+    return total
 
 
 def _gaps(x: Array) -> Array | None:

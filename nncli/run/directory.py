@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import os
@@ -159,6 +160,15 @@ class Run:
     def checkpoints(self, keep: int = 2) -> Checkpoints:
         """Those of the run, of which so many are kept."""
         return Checkpoints(self.path, keep)
+
+    def estimator(self) -> Any:
+        """A fitted ``nncli.MLPClassifier`` or ``nncli.MLPRegressor`` that predicts as the run does.
+
+        Raises:
+            RunError: It has no weights, or cannot be read.
+        """
+        # by name, as the package itself does it: estimators stand on top of runs, and load scikit-learn
+        return importlib.import_module("nncli.estimator").from_run(self)
 
     def locked(self) -> AbstractContextManager[None]:
         """Keep other processes from writing to it; RunError if one does."""

@@ -15,6 +15,7 @@ from nncli.builder import Experiment, Rows
 from nncli.engine.buffers import Array, Buffers
 from nncli.engine.inference import Inference
 from nncli.engine.optimizers import Minimizer
+from nncli.engine.parameters import Weights
 from nncli.engine.randomness import Purpose, stream
 from nncli.run import State
 from nncli.scoring import Scorer
@@ -63,8 +64,12 @@ class Trainer:
         if self.buffers.real:
             network.fill(self.weights.theta, stream(experiment.config.seed, Purpose.WEIGHTS))
             network.reset(self.weights.statistics)
-            for copy in (self.best, self.last, *self._good):
-                copy.assign(self.weights)
+            self.start_at(self.weights)
+
+    def start_at(self, weights: Weights) -> None:
+        """Begin at these weights in place of the initial ones, in a trainer that has not run."""
+        for own in (self.weights, self.best, self.last, *self._good):
+            own.assign(weights)
 
     @property
     def steps(self) -> int:

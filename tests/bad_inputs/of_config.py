@@ -411,6 +411,20 @@ ROWS = [
         "",
         "c.yaml:1:7  data: needs either source or path, neither is given; source: iris, or path: FILE",
     ),
+    put(
+        "rows of a program, and of a source",
+        PATH + "target: y",
+        "memory: true, source: iris",
+        "c.yaml:1:16  data.memory: says that the rows came from a program, and data.source names others; "
+        "leave one of them out",
+    ),
+    put(
+        "rows of a program, which are in no file",
+        PATH,
+        "memory: true, ",
+        "c.yaml:1:16  data.memory: the rows came from a program that trained an estimator, and no file of the run has "
+        "them; nncli evaluate takes others: --data FILE; nncli resume RUN data.path=FILE tells it a file with the same",
+    ),
     put("no target", ", target: y", "", "points.csv: no target column given; name one with `data.target`: a, b, y"),
     put(
         "the target among the features",

@@ -93,3 +93,11 @@ def test_a_run_on_numbers_is_evaluated_without_scikit_learn(home: Path) -> None:
 def test_from_python_a_training_loads_as_little(home: Path) -> None:
     code = "import nncli; nncli.train(nncli.load_config('configs/penguins.yaml', ['training.epochs=2']))"
     assert HEAVY & loaded_by(code, home) <= CONFIG | {"safetensors", "polars"}
+
+
+def test_the_estimators_are_loaded_when_they_are_asked_for(home: Path) -> None:
+    assert not HEAVY & loaded_by("import nncli", home)
+    assert {"sklearn", "nncli.estimator.base"} <= loaded_by("import nncli; nncli.MLPClassifier", home)
+    assert not {"polars", "matplotlib", "rich", "safetensors"} & loaded_by(
+        "import nncli; nncli.MLPClassifier(epochs=1).fit([[0.0], [1.0]], [0, 1]).predict([[0.0]])", home
+    )

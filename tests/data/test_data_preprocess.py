@@ -63,6 +63,32 @@ def test_scaling_is_fitted_on_its_rows_alone():
     assert scaling.scale.tolist() == [1]
 
 
+@pytest.mark.parametrize("method", ["standardize", "minmax"])
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2.5, 1e300, 1e-300]))
+def test_a_row_of_weight_k_is_fitted_as_k_rows_are(method, seed, unit):
+    """Whatever unit the weights are in; those of rows that are not fitted on do not count."""
+    rng = np.random.default_rng(seed)
+    X, k = 100 + rng.normal(size=(40, 3)), rng.integers(0, 4, 40)
+    rows = np.flatnonzero(rng.random(40) < 0.7)
+    k[rows[0]] = 2
+    weighted = Scaling.fit(method, names(3), X, rows, weights=k * unit)
+    copies = fit(method, X, rows.repeat(k[rows]))
+    np.testing.assert_allclose(weighted.shift, copies.shift, rtol=1e-13)
+    np.testing.assert_allclose(weighted.scale, copies.scale, rtol=1e-10)
+
+
+def test_the_weighted_mean_and_deviation_are_scikit_learn_s_over_several_chunks():
+    rng = np.random.default_rng(0)
+    n = CHUNK // 2 + 10
+    X, w = rng.normal(size=(n, 3)) * [1, 100, 1e-3], rng.random(n)
+    mine, theirs = (
+        Scaling.fit("standardize", names(3), X, np.arange(n), weights=w),
+        StandardScaler().fit(X, sample_weight=w),
+    )
+    np.testing.assert_allclose(mine.shift, theirs.mean_, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(mine.scale, theirs.scale_, rtol=1e-12)
+
+
 def test_none_leaves_every_bit():
     X = np.random.default_rng(0).standard_normal((5, 3))
     np.testing.assert_array_equal(apply(fit("none", X), X), X)

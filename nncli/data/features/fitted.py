@@ -89,13 +89,29 @@ class Features:
     refuses_gaps: bool = False
 
     @classmethod
-    def fit(cls, cells: Cells, rows: Array, encoding: Encoding, place: Callable[[int], str]) -> Features:
-        """Fit on ``rows`` of ``cells``, and on nothing else of it; ``place`` says where a row stands.
+    def fit(
+        cls,
+        cells: Cells,
+        rows: Array,
+        encoding: Encoding,
+        place: Callable[[int], str],
+        weights: Array | None = None,
+    ) -> Features:
+        """Fit on ``rows`` of ``cells``, and on nothing else of it.
+
+        Args:
+            cells: The features of the training table.
+            rows: (m,) indices of the training rows.
+            encoding: What becomes of them.
+            place: Where a row stands.
+            weights: (n,) what each row counts in a mean; one that weighs 0 counts nowhere.
 
         Raises:
             DataError: Columns that cannot be encoded as asked for; gaps, if they are refused.
         """
         _look_at(cells, encoding)
+        if weights is not None and weights[rows].any():
+            rows = rows[weights[rows] > 0]
         if encoding.gaps == "refuse":
             _refuse_gaps(cells.values, cells.names, np.arange(len(cells.values)), place)
         gaps = _with_gaps(cells.values, rows)
@@ -130,6 +146,7 @@ class Features:
                 marked=marked,
                 clip=encoding.clip,
                 bins=encoding.bins,
+                weights=weights,
             )
             for (method, marked), columns in alike.items()
         ]

@@ -56,6 +56,7 @@ class Numbers(Group):
         marked: bool,
         clip: float | None,
         bins: int | None,
+        weights: Array | None = None,
     ) -> Numbers:
         """Fit on ``values`` at the indices ``rows``.
 
@@ -68,11 +69,12 @@ class Numbers(Group):
             marked: Whether gaps are marked.
             clip: The bound of the scaled numbers, if any.
             bins: Into how many pieces of as many rows each column is cut for its embedding, if it is.
+            weights: (n,) what each row counts in a mean.
 
         Raises:
             DataError: As `Scaling.fit`.
         """
-        scaling = (Quantiles if method == "quantile" else Scaling).fit(method, names, values, rows, columns)
+        scaling = (Quantiles if method == "quantile" else Scaling).fit(method, names, values, rows, columns, weights)
         fill = np.zeros(len(names)) if method in CENTERED else _means(scaling, values, rows, columns)
         fitted = cls(scaling, fill, marked, clip)
         if bins is None:

@@ -38,9 +38,15 @@ class Quantiles:
 
     @classmethod
     def fit(
-        cls, method: str, names: tuple[str, ...], values: Array, rows: Array, columns: list[int] | None = None
+        cls,
+        method: str,
+        names: tuple[str, ...],
+        values: Array,
+        rows: Array,
+        columns: list[int] | None = None,
+        weights: Array | None = None,
     ) -> Quantiles:
-        """Fit on ``values`` (n, all) at the indices ``rows``; see `Scaling.fit`."""
+        """Fit on ``values`` (n, all) at the indices ``rows``; see `Scaling.fit`. Rows of any weight count alike."""
         curves = [_curve(values[rows, j].astype(np.float64)) for j in columns or range(len(names))]
         return cls(names, tuple(x for x, _ in curves), tuple(y for _, y in curves))
 

@@ -1,0 +1,37 @@
+"""What there is to say of a training while it goes on, a line each."""
+
+from __future__ import annotations
+
+from nncli.builder import Experiment
+from nncli.text import figure
+from nncli.training.events import EpochEnded
+
+LINES = 20
+"""About as many lines a training prints where nobody watches: then every epochs/20th is told, and the last."""
+
+
+def opening(experiment: Experiment) -> list[str]:
+    """What is about to be trained."""
+    network, dataset = experiment.network, experiment.dataset
+    dense = [stage.outputs for stage in network.stages if stage.layer.kind == "dense"]
+    widths = "-".join(map(str, [network.inputs, *dense]))
+    validation = 0 if experiment.validation is None else len(experiment.validation.inputs)
+    test = 0 if experiment.test is None else len(experiment.test.inputs)
+    rows = f"{len(experiment.train.inputs)} rows to train on, {validation} to validate, {test} to test"
+    said = [f"{dataset.task}: {widths}, {network.layout.size:,} parameters; {rows}"]
+    for key, batches in experiment.config.training.debugging.items():
+        also = "validated on the same rows" if key == "overfit_batches" else "for one epoch"
+        how_many = "1 batch" if batches == 1 else f"{batches} batches"
+        said.append(f"training.{key}: a debugging run, trained on {how_many}, {also}")
+    return said
+
+
+def epoch_line(event: EpochEnded) -> str:
+    """The figures of an epoch."""
+    figures = {"loss": event.train_loss, **event.validation}
+    return "  ".join(f"{name.replace('validation', 'val')} {figure(name, x)}" for name, x in figures.items())
+
+
+def is_told(epoch: int, epochs: int) -> bool:
+    """Whether ``epoch`` of so many is told where lines stay."""
+    return epoch % max(1, epochs // LINES) == 0 or epoch == epochs
