@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nncli.data.delimited import read_delimited
 from nncli.data.frame import Reading, table_from_frame
@@ -14,6 +16,9 @@ from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.filekind import irregular
 from nncli.registry import nearest
+
+if TYPE_CHECKING:
+    import polars as pl
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 SUFFIXES = ".csv, .tsv (each also .gz or .zst), .parquet, .npz"
@@ -47,42 +52,66 @@ def read_table(
         DataError: The file is not there, is of no known kind, or holds what cannot be used; every message says where
             and what to do.
     """
-    check_exists(path)
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    try:
-        match suffixes:
-            case [*_, ".csv" | ".tsv" as kind] | [*_, ".csv" | ".tsv" as kind, ".gz" | ".zst"]:
-                frame, first_line = read_delimited(path, SEPARATORS[kind])
-                inferred = True
-            case [*_, ".parquet"]:
-                frame, first_line = read_parquet(path), None
-                inferred = False
-            case [*_, ".npz"]:
-                _refuse_order(path, order)
-                return read_npz(
-                    path, target=target, features=features, drop=drop, weight=weight, weight_needed=weight_needed
-                )
-            case _:
-                raise DataError(
-                    f"unknown kind of file {''.join(path.suffixes) or path.name!r}",
-                    where=path.name,
-                    remedy=f"known are {SUFFIXES}, and folders of IDX files",
-                )
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    if weight not in frame.columns and not weight_needed:
+    if path.suffix.lower() == ".npz":
+        check_exists(path)
+        _refuse_order(path, order)
+        try:
+            return read_npz(
+                path, target=target, features=features, drop=drop, weight=weight, weight_needed=weight_needed
+            )
+        except OSError as error:
+            raise _unreadable(path, error) from None
+    read = read_columns(path)
+    if weight not in read.frame.columns and not weight_needed:
         weight = None
     return table_from_frame(
-        frame,
+        read.frame,
         path.name,
-        first_line=first_line,
-        inferred=inferred,
+        first_line=read.first_line,
+        inferred=read.text,
         target=target,
         features=features,
         drop=drop,
         weight=weight,
         order=order,
         reading=reading,
+    )
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A file of named columns, as it stands.
+
+    Attributes:
+        frame: The columns; those of a text file all as text, without blanks around the cells.
+        first_line: The line of the first row, where every row is a line.
+        text: Whether it is a text file, which knows no types.
+    """
+
+    frame: pl.DataFrame
+    first_line: int | None
+    text: bool
+
+
+def read_columns(path: Path) -> Columns:
+    """Read a ``.csv`` or ``.tsv`` (also ``.gz``, ``.zst``) or a ``.parquet`` file.
+
+    Raises:
+        DataError: It is not there, is of no known kind, or cannot be read.
+    """
+    check_exists(path)
+    try:
+        match [suffix.lower() for suffix in path.suffixes]:
+            case [*_, ".csv" | ".tsv" as kind] | [*_, ".csv" | ".tsv" as kind, ".gz" | ".zst"]:
+                return Columns(*read_delimited(path, SEPARATORS[kind]), text=True)
+            case [*_, ".parquet"]:
+                return Columns(read_parquet(path), None, text=False)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    raise DataError(
+        f"unknown kind of file {''.join(path.suffixes) or path.name!r}",
+        where=path.name,
+        remedy=f"known are {SUFFIXES}, and folders of IDX files",
     )
 
 

@@ -69,7 +69,7 @@ def table_from_frame(
     reader = _Reader(origin, first_line, inferred)
     reading = reading or Reading()
     cells = reader.features(frame, names, reading)
-    ordered = {key: reader.order(_without(frame[name], reading.missing), key) for key, name in order.items()}
+    ordered = {key: reader.order(without(frame[name], reading.missing), key) for key, name in order.items()}
     targets = [reader.target(frame[name]) for name in target]
     w = None if weight is None else reader.weights(frame[weight])
     reader.refuse()
@@ -181,8 +181,8 @@ class _Reader:
         """The columns as a matrix (n, d): uint8 or float32 if all of them are, float64 otherwise."""
         import polars as pl
 
-        columns = {name: _without(frame[name], reading.missing) for name in names}
-        kinds = {name: reading.kinds.get(name) or _kind(column) for name, column in columns.items()}
+        columns = {name: without(frame[name], reading.missing) for name in names}
+        kinds = {name: reading.kinds.get(name) or kind_of_column(column) for name, column in columns.items()}
         types = {column.dtype for column in columns.values()}
         numeric = set(kinds.values()) == {"number"}
         whole = numeric and types == {pl.UInt8()} and not any(column.has_nulls() for column in columns.values())
@@ -234,7 +234,7 @@ class _Reader:
         if key == "group":
             ranks = column.cast(pl.String).fill_null("").rank("dense").to_list()
             return np.array(ranks, np.intp)
-        kind = _kind(column)
+        kind = kind_of_column(column)
         if kind == "date":
             return _filled(self._date(column))
         if kind == "number":
@@ -343,7 +343,7 @@ def _filled(values: Array) -> Array:
     return np.where(np.isnan(values), 0.0, values)
 
 
-def _without(column: pl.Series, missing: frozenset[str]) -> pl.Series:
+def without(column: pl.Series, missing: frozenset[str]) -> pl.Series:
     """The column with gaps in place of the texts that mean one."""
     import polars as pl
 
@@ -354,7 +354,7 @@ def _without(column: pl.Series, missing: frozenset[str]) -> pl.Series:
     return text.set(gap, None) if gap.any() else text
 
 
-def _kind(column: pl.Series) -> Kind:
+def kind_of_column(column: pl.Series) -> Kind:
     """What the column holds, as far as it tells: no type tells that text stands for a category."""
     import polars as pl
 
