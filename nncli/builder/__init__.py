@@ -1,12 +1,14 @@
 """From a config and the rows that it names to all that a training needs.
 
 ``data`` reads, splits and preprocesses the rows; ``network`` makes the layers; ``experiment`` is what both come to, and
-``build`` the way there; ``refusals`` are what only the data, or the whole together, can show to be wrong.
+``build`` the way there; ``members`` has the configs of the several of an ensemble; ``refusals`` are what only the data,
+or the whole together, can show to be wrong.
 """
 
-from nncli.builder.build import build
-from nncli.builder.data import Rows, Tables, debugging_rows, engine_rows, load_dataset, read_file
+from nncli.builder.build import build, build_members
+from nncli.builder.data import Rows, Tables, debugging_rows, engine_rows, load_dataset, read_file, read_tables
 from nncli.builder.experiment import Experiment
+from nncli.builder.members import member_config
 from nncli.builder.network import build_network
 
 __all__ = [
@@ -14,9 +16,12 @@ __all__ = [
     "Rows",
     "Tables",
     "build",
+    "build_members",
     "build_network",
     "debugging_rows",
     "engine_rows",
     "load_dataset",
+    "member_config",
     "read_file",
+    "read_tables",
 ]

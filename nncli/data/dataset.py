@@ -19,7 +19,7 @@ from nncli.data.preprocess import (
     select_features,
     target_values,
 )
-from nncli.data.split import Indices, split_rows
+from nncli.data.split import Indices, folded, split_rows
 from nncli.data.table import Array, Table
 from nncli.errors import DataError
 
@@ -99,6 +99,8 @@ def make_dataset(
     test_share: float = 0.15,
     stratify: bool | None = None,
     shuffle: bool = True,
+    folds: int | None = None,
+    fold: int | None = None,
     rng: Generator,
     dtype: DTypeLike = np.float32,
 ) -> Dataset:
@@ -116,6 +118,8 @@ def make_dataset(
         test_share: The share of the training table for the test.
         stratify: Keep the classes in proportion; None: for classes (not for labels), when shuffling.
         shuffle: Draw the parts at random; otherwise the first rows train, then comes validation, then test.
+        folds: Cut what is not for the test into so many folds, whatever ``validation_share`` is.
+        fold: Which of them validates, from 0; None: none does, and all rows of the folds train.
         rng: Where the draws come from.
         dtype: The training precision, float32 or float64.
 
@@ -124,14 +128,17 @@ def make_dataset(
             training row, a column is missing in a table of its own, numbers that the precision cannot hold.
     """
     task = _task(train, train.categorical if classification is None else classification)
+    labels = _strata(train, task, stratify, shuffle)
     split = split_rows(
         len(train),
-        labels=_strata(train, task, stratify, shuffle),
+        labels=labels,
         validation=0.0 if validation is not None else validation_share,
         test=0.0 if test is not None else test_share,
         shuffle=shuffle,
         rng=rng,
     )
+    if folds is not None:
+        split = folded(split, folds, fold, labels=labels, shuffle=shuffle, rng=rng)
     preprocessing = Preprocessing.fit(train, split.train, task, numeric=numeric, target=target)
 
     def part(own: Table | None, rows: Indices) -> Part | None:
