@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from nncli.data.preprocess import ClassEncoding, LabelEncoding
+from nncli.data.scaling import Scaling
 from nncli.engine.buffers import Array
+from nncli.engine.losses.base import mean_of
 from nncli.engine.residual import Fork, Join
 from nncli.engine.special import PLAIN
-from nncli.evaluation import Trained
 from nncli.export.graph import Traced
 from nncli.figures import kind_of
+from nncli.trained import Predictor, Trained
 
 
 @dataclass(frozen=True)
@@ -58,15 +60,56 @@ class Model:
     tensors: dict[str, Array]
 
 
-def model_of(trained: Trained) -> Model:
-    """The graph of ``trained``, preprocessing included."""
+def model_of(trained: Predictor) -> Model:
+    """The graph of ``trained``, preprocessing included; of an ensemble, of all its networks and their mean."""
+    names, target, loss = trained.preprocessing.features.names, trained.preprocessing.target, trained.network.loss
+    inputs = Traced("input", (), len(names), np.float64)
+    tensors: dict[str, Array] = {}
+    stages: list[tuple[str, Traced]] = []
+    signals = []
+    several = len(trained.members) > 1
+    for number, member in enumerate(trained.members):
+        own, along = _network(member, inputs)
+        tensors |= {f"members.{number}.{name}" if several else name: array for name, array in own.items()}
+        stages += [(f"member {number}, {name}" if several else name, signal) for name, signal in along]
+        signals.append(along[-1][1])
+    kind = kind_of(trained.config, trained.preprocessing, trained.network.outputs)
+    decision: Decision | None = None
+    targets: tuple[str, ...] = ()
+    outputs: dict[str, Traced] = {}
+    if isinstance(target, Scaling):
+        told = [_readings(member, signal) for member, signal in zip(trained.members, signals, strict=True)]
+        outputs, targets = loss.pooled(told) if several else told[0], target.names
+    else:
+        signal = mean_of(signals) if several else signals[0]
+        if several:
+            stages.append(("the mean of all members", signal))
+        decision = Decision(target.classes if isinstance(target, ClassEncoding) else (), loss.threshold, signal)
+        outputs = {"probabilities" if kind.probabilities else "scores": signal}
+        targets = target.names if isinstance(target, LabelEncoding) else ()
+    return Model(
+        trained.run.path.name,
+        kind.task,
+        names,
+        inputs,
+        outputs,
+        targets,
+        decision,
+        tuple(stages),
+        tensors,
+    )
+
+
+def _network(trained: Trained, inputs: Traced) -> tuple[dict[str, Array], list[tuple[str, Traced]]]:
+    """The arrays of one network by name, and the signals along its way, from ``inputs`` to its outputs."""
     network, scaling, target = trained.network, trained.preprocessing.features, trained.preprocessing.target
-    inputs = Traced("input", (), len(scaling.names), np.float64)
     tensors = {"features.shift": scaling.shift, "features.scale": scaling.scale, **network.tensors(trained.weights)}
+    if isinstance(target, Scaling):
+        tensors |= {"target.scale": target.scale, "target.shift": target.shift}
     signal = inputs
     if scaling.method != "none":
         signal = (signal - tensors["features.shift"]) / tensors["features.scale"]
-    signal = signal.astype(trained.weights.theta.dtype)
+    signal = signal.astype(trained.dtype)
     stages = [("the features as the network takes them", signal)]
     remembered: list[Traced] = []
     for stage in network.stages:
@@ -81,30 +124,12 @@ def model_of(trained: Trained) -> Model:
     if network.link is not None:
         signal = network.link.reference(signal, PLAIN)
         stages.append((f"output: {network.link.name}", signal))
-    kind = kind_of(trained.config, trained.preprocessing, network.outputs)
-    decision: Decision | None = None
-    targets: tuple[str, ...] = ()
-    said = "probabilities" if kind.probabilities else "scores"
-    match target:
-        case ClassEncoding():
-            decision = Decision(target.classes, network.loss.threshold, signal)
-            outputs = {said: signal}
-        case LabelEncoding():
-            decision = Decision((), network.loss.threshold, signal)
-            outputs, targets = {said: signal}, target.names
-        case scale:
-            P = signal.astype(np.float64)
-            tensors |= {"target.scale": scale.scale, "target.shift": scale.shift}
-            readings = network.loss.readings(P, tensors["target.scale"], tensors["target.shift"])  # type: ignore[arg-type]
-            outputs, targets = dict(readings), scale.names  # type: ignore[arg-type]
-    return Model(
-        trained.run.path.name,
-        kind.task,
-        scaling.names,
-        inputs,
-        outputs,
-        targets,
-        decision,
-        tuple(stages),
-        tensors,
-    )
+    return tensors, stages
+
+
+def _readings(trained: Trained, signal: Traced) -> dict[str, Traced]:
+    """What the outputs of one network say of numbers, in the target's own units."""
+    scale = trained.preprocessing.target
+    assert isinstance(scale, Scaling)
+    told = trained.network.loss.readings(signal.astype(np.float64), scale.scale, scale.shift)  # type: ignore[arg-type]
+    return dict(told)  # type: ignore[arg-type]
