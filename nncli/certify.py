@@ -12,13 +12,13 @@ from nncli.engine.network import Network
 from nncli.engine.parameters import Weights
 from nncli.engine.randomness import Purpose, stream
 from nncli.errors import NncliError
-from nncli.evaluation import load_run
 from nncli.gradcheck import faults
 from nncli.gradcheck.check import check_point, work
 from nncli.gradcheck.copies import Point
 from nncli.gradcheck.health import look
 from nncli.gradcheck.verdict import Proof
 from nncli.run import Run
+from nncli.trained import load_network
 from nncli.training.events import Ended
 from nncli.training.trainer import Trainer
 
@@ -50,7 +50,7 @@ def check_gradients(
     """
     trained = None
     if isinstance(what, Run):
-        loaded = load_run(what)
+        loaded = load_network(what)
         what, trained = loaded.config, loaded.weights.astype(np.float64)
     experiment = build(what) if isinstance(what, Config) else what
     seed = experiment.config.seed

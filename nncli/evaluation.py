@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,24 +9,18 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nncli.builder import Rows, build_network, debugging_rows, engine_rows, load_dataset, read_file
-from nncli.config.loader import load_config
-from nncli.config.schema import Config
-from nncli.data.dataset import Part, prepare
-from nncli.data.jsonable import LARGEST
-from nncli.data.preprocess import ClassEncoding, LabelEncoding, Preprocessing
+from nncli.builder import Tables, debugging_rows, engine_rows, load_dataset, member_config, read_file, read_tables
+from nncli.data.dataset import Dataset, Part, prepare
+from nncli.data.preprocess import ClassEncoding, LabelEncoding
 from nncli.data.scaling import Scaling
 from nncli.engine.buffers import Array
-from nncli.engine.inference import Inference
-from nncli.engine.network import Network
-from nncli.engine.parameters import Weights
 from nncli.errors import DataError, RunError
 from nncli.figures import kind_of, metrics_of
-from nncli.run import Run, digest_of
+from nncli.run import Run
 from nncli.scoring import Scored, Scorer
 from nncli.scoring.numbers import R2, Mae, Rmse
 from nncli.scoring.scorer import finite_or_none
-from nncli.weighing import Weighing
+from nncli.trained import Ensemble, Predictor, Trained, load_run
 
 Split = Literal["train", "validation", "test"]
 MOST_CONFUSED = 1000
@@ -57,6 +50,16 @@ class TargetReport:
 
 
 @dataclass(frozen=True)
+class MemberReport:
+    """How one network of an ensemble fares alone; its loss is that of its own scaling of the target."""
+
+    number: int
+    rows: int
+    loss: float | None
+    metrics: dict[str, float | None]
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The figures of one evaluation; what the task does not have is None."""
 
@@ -76,129 +79,126 @@ class Evaluation:
     targets: tuple[TargetReport, ...] | None = None
     loss_weights: str | None = None
     """What the rows count in the loss, in words, where not all count the same."""
+    members: tuple[MemberReport, ...] | None = None
+    """Of an ensemble: each alone."""
+    out_of_fold: bool | None = None
+    """True where each row was predicted by the one member that did not train on it."""
 
     def to_json(self) -> dict[str, Any]:
         """All that the task has."""
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A run, read back: ready to predict."""
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What a run makes of some rows.
 
-    run: Run
-    config: Config
-    network: Network
-    preprocessing: Preprocessing
-    weights: Weights
-    which: str
-    """``best`` or ``last``."""
-    weighing: Weighing
-
-    def predict(self, rows: Rows) -> tuple[Array, float]:
-        """Predictions (n, k) and the mean loss: on every core, and the same bits on any number of them."""
-        from threadpoolctl import threadpool_limits
-
-        inference = Inference(
-            self.network,
-            self.weights,
-            len(rows.inputs),
-            weighted=rows.weights is not None,
-            threads=os.cpu_count() or 1,
-        )
-        with threadpool_limits(1, user_api="blas"), np.errstate(all="ignore"):
-            loss = inference.run(rows.inputs, rows.targets, rows.weights)
-        assert loss is not None
-        return inference.predictions, loss
-
-
-def load_run(run: Run) -> Trained:
-    """Read a run back: its config, preprocessing, and the weights that its summary names.
-
-    Raises:
-        RunError: Something is missing or damaged, or the weights are of another network.
+    Attributes:
+        rows: They.
+        predictions: (n, outputs).
+        loss: Their mean loss.
+        members: How each network of an ensemble fares alone.
+        out_of_fold: Whether each row was predicted by the one member that did not train on it.
     """
-    config = load_config(run.path / "config.yaml")
-    preprocessing = Preprocessing.from_json(run.read_json("preprocess.json"), str(run.path / "preprocess.json"))
-    network = build_network(config, preprocessing)
-    summary = run.read_json("summary.json")
-    if "weights" not in summary:
-        remedy = f"nncli resume {run.path} goes on"
-        raise RunError("has no weights yet: its training did not end", where=str(run.path), remedy=remedy)
-    which = summary["weights"]
-    if which not in ("best", "last"):
-        remedy = f"nncli resume {run.path} writes it again"
-        message = f"its weights are best or last, and not {which!r:.60}"
-        raise RunError(message, where=str(run.path / "summary.json"), remedy=remedy)
-    tensors = run.load_weights(which)
-    digests = summary.get("digests")
-    if not isinstance(digests, dict) or digests.get(which) != digest_of(tensors):
-        remedy = f"nncli resume {run.path} writes them again"
-        raise RunError("its weights are not those that it was trained to", where=str(run.path), remedy=remedy)
-    precision = np.dtype(config.training.precision)
-    weights = Weights(np.zeros(network.layout.size, precision), network.initial_statistics(precision))
-    views = network.tensors(weights)
-    if set(views) != set(tensors) or any(views[name].shape != tensors[name].shape for name in views):
-        raise RunError("its weights are of another network than its config", where=str(run.path), remedy="train again")
-    for name, view in views.items():
-        if tensors[name].dtype != view.dtype:
-            message = f"{name} is of {tensors[name].dtype}, and its config asks for {view.dtype}"
-            raise RunError(message, where=str(run.path), remedy="train again")
-        if not np.isfinite(tensors[name]).all():
-            raise RunError(f"{name} holds what is not finite", where=str(run.path), remedy="train again")
-        view[...] = tensors[name]
-    weighing = Weighing(_class_weights(run, summary, config, preprocessing), config.data.weight)
-    return Trained(run, config, network, preprocessing, weights, which, weighing)
 
-
-def _class_weights(
-    run: Run, summary: dict[str, Any], config: Config, preprocessing: Preprocessing
-) -> dict[str, float] | None:
-    """What the classes counted in the training: ``balanced`` was worked out on its rows."""
-    if config.class_weight is None or not isinstance(preprocessing.target, ClassEncoding):
-        return None
-    found = summary.get("class_weight")
-    names = [str(name) for name in preprocessing.target.classes]
-    if not isinstance(found, dict) or [*found] != names or not all(_is_weight(w) for w in found.values()):
-        raise RunError("summary.json does not say what each class counts", where=str(run.path), remedy="train again")
-    return {name: float(found[name]) for name in names}
-
-
-def _is_weight(value: object) -> bool:
-    return isinstance(value, int | float) and 0 <= value <= LARGEST  # NaN is not
+    rows: Part
+    predictions: Array
+    loss: float
+    members: tuple[MemberReport, ...] | None = None
+    out_of_fold: bool = False
 
 
 def evaluate(run: Run, *, split: Split = "test", data: Path | None = None) -> Evaluation:
     """Evaluate ``run`` on one of its splits, or on the rows of file ``data``.
+
+    Of an ensemble on folds, the validation rows are those of all folds, each predicted by the one member that did not
+    train on it.
 
     Raises:
         RunError: The run cannot be read, or has no such split.
         DataError: The data cannot be read, or are not those of the training any more.
     """
     trained = load_run(run)
-    part = _split(trained, split) if data is None else _file(trained, data)
-    rows = engine_rows(part, trained.network, trained.weighing)
-    predictions, loss = trained.predict(rows)
-    kind = kind_of(trained.config, trained.preprocessing, trained.network.outputs)
-    scorer = Scorer(
-        metrics_of(trained.config, kind, report=True), kind, trained.preprocessing, part, trained.network.loss
-    )
+    if data is not None:
+        judged = judge(trained, _file(trained, data))
+    elif split == "validation" and isinstance(trained, Ensemble) and trained.config.folds is not None:
+        tables = read_tables(trained.config)
+        judged = judge_out_of_fold(trained, tables, _dataset(trained, tables).train)
+    else:
+        judged = judge(trained, _split(trained, split))
+    scorer = scorer_of(trained, judged.rows, report=True)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # as in Scorer
-        report = _report(scorer.scored(predictions), trained.preprocessing.target)
+        report = _report(scorer.scored(judged.predictions), trained.preprocessing.target)
     return Evaluation(
-        task=kind.task,
+        task=trained.preprocessing.task,
         data=split if data is None else str(data),
         weights=trained.which,
-        rows=len(rows.inputs),
-        loss=finite_or_none(loss),
-        metrics=scorer.measure(predictions),
-        loss_weights=_loss_weights(trained, part),
+        rows=len(judged.rows),
+        loss=finite_or_none(judged.loss),
+        metrics=scorer.measure(judged.predictions),
+        loss_weights=_loss_weights(trained, judged.rows),
+        members=judged.members,
+        out_of_fold=judged.out_of_fold or None,
         **report,
     )
 
 
-def _loss_weights(trained: Trained, part: Part) -> str | None:
+def judge(trained: Predictor, part: Part) -> Judged:
+    """What ``trained`` makes of rows in the form of its preprocessing."""
+    rows = engine_rows(part, trained.network, trained.weighing)
+    if isinstance(trained, Trained):
+        return Judged(part, *trained.predict(rows))
+    outputs, reports = [], []
+    for number, member in enumerate(trained.members):
+        own = prepare(part.table, member.preprocessing, member.dtype, part.rows)
+        P, report = _member_alone(number, member, own)
+        outputs.append(P)
+        reports.append(report)
+    predictions = trained.together(outputs)
+    return Judged(part, predictions, trained.loss(predictions, rows), tuple(reports))
+
+
+def judge_out_of_fold(trained: Ensemble, tables: Tables, part: Part) -> Judged:
+    """What the members make of the rows of their folds, which are together those of ``part``.
+
+    Each row is predicted by the one member that did not train on it, so that the figures are those of rows that were
+    not seen; of one network, and not of the average of all.
+
+    Raises:
+        RunError: The preprocessing of a member does not follow from the data.
+    """
+    found: list[tuple[Array, Array]] = []
+    reports = []
+    for number, member in enumerate(trained.members):
+        dataset = load_dataset(member_config(trained.config, number), tables)
+        _refuse_foreign(member, dataset)
+        assert dataset.validation is not None  # each fold has rows
+        P, report = _member_alone(number, member, dataset.validation)
+        found.append((dataset.validation.rows, trained.alone(number, P)))
+        reports.append(report)
+    where = np.concatenate([rows for rows, _ in found])
+    P = np.concatenate([predictions for _, predictions in found])
+    predictions = P[np.argsort(where)]  # the rows of a part are sorted
+    rows = engine_rows(part, trained.network, trained.weighing)
+    return Judged(part, predictions, trained.loss(predictions, rows), tuple(reports), out_of_fold=True)
+
+
+def _member_alone(number: int, member: Trained, part: Part) -> tuple[Array, MemberReport]:
+    """The outputs of a member for rows in the form of its preprocessing, and what they are worth."""
+    P, loss = member.predict(engine_rows(part, member.network, member.weighing))
+    figures = scorer_of(member, part).measure(P)
+    return P, MemberReport(number, len(part), finite_or_none(loss), figures)
+
+
+def scorer_of(trained: Predictor, part: Part, *, report: bool = False) -> Scorer:
+    """What measures the predictions for ``part``: by the metrics of every epoch, or also those of a ``report``."""
+    kind = kind_of(trained.config, trained.preprocessing, trained.network.outputs)
+    metrics = metrics_of(trained.config, kind, report=report)
+    return Scorer(metrics, kind, trained.preprocessing, part, trained.network.loss)
+
+
+def _loss_weights(trained: Predictor, part: Part) -> str | None:
     column, sources = trained.weighing.column, trained.weighing.sources(part)
     said = [f"weighted by {' and '.join(sources)}"] if sources else []
     if column is not None and part.weights is None:
@@ -206,22 +206,11 @@ def _loss_weights(trained: Trained, part: Part) -> str | None:
     return "; ".join(said) or None
 
 
-def _split(trained: Trained, split: Split) -> Part:
-    dataset = load_dataset(trained.config)
-    trained_on = trained.run.read_json("environment.json").get("data")
-    if dataset.fingerprint != trained_on:
-        raise DataError(
-            "the data changed since the training, so that its splits cannot be made again",
-            where=str(trained.run.path),
-            remedy="evaluate on a file: --data FILE",
-        )
-    if not dataset.preprocessing.agrees(trained.preprocessing):
-        raise RunError(
-            "does not follow from the run's config and data",
-            where=str(trained.run.path / "preprocess.json"),
-            remedy=f"remove it: nncli resume {trained.run.path} writes it again",
-        )
-    part: Part | None = getattr(debugging_rows(trained.config, dataset), split)
+def _split(trained: Predictor, split: Split) -> Part:
+    dataset = _dataset(trained)
+    if isinstance(trained, Trained):
+        dataset = debugging_rows(trained.config, dataset)
+    part: Part | None = getattr(dataset, split)
     if part is None:
         raise RunError(
             f"has no {split} rows",
@@ -231,7 +220,30 @@ def _split(trained: Trained, split: Split) -> Part:
     return part
 
 
-def _file(trained: Trained, data: Path) -> Part:
+def _dataset(trained: Predictor, tables: Tables | None = None) -> Dataset:
+    """The data of the training, made again."""
+    dataset = load_dataset(trained.config, tables)
+    trained_on = trained.run.read_json("environment.json").get("data")
+    if dataset.fingerprint != trained_on:
+        raise DataError(
+            "the data changed since the training, so that its splits cannot be made again",
+            where=str(trained.run.path),
+            remedy="evaluate on a file: --data FILE",
+        )
+    _refuse_foreign(trained, dataset)
+    return dataset
+
+
+def _refuse_foreign(trained: Predictor, dataset: Dataset) -> None:
+    if not dataset.preprocessing.agrees(trained.preprocessing):
+        raise RunError(
+            "does not follow from the run's config and data",
+            where=str(trained.run.path / "preprocess.json"),
+            remedy=f"remove it: nncli resume {trained.run.path} writes it again",
+        )
+
+
+def _file(trained: Predictor, data: Path) -> Part:
     table = read_file(trained.config, data, weight_needed=False, kinds=trained.preprocessing.features.kinds)
     return prepare(table, trained.preprocessing, np.dtype(trained.config.training.precision))
 

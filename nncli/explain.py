@@ -15,8 +15,8 @@ from nncli.engine.metrics import decide, decide_labels
 from nncli.engine.parameters import Weights
 from nncli.engine.randomness import Purpose, stream
 from nncli.errors import DataError, NncliError
-from nncli.evaluation import load_run
 from nncli.run import Run
+from nncli.trained import load_network
 from nncli.walk import Walk, plain, walk
 
 MOST_ROWS = 100
@@ -87,7 +87,7 @@ class Explanation:
         }
 
 
-def explain_network(what: Config | Run, *, row: int = 1, rows: int = 1) -> Explanation:
+def explain_network(what: Config | Run, *, row: int = 1, rows: int = 1, member: int | None = None) -> Explanation:
     """Take rows of the training data forward and back: at a config's initial weights, or at those of a run.
 
     Weights and rows are those that the training has, the arithmetic is at float64, as that of gradcheck.
@@ -96,6 +96,7 @@ def explain_network(what: Config | Run, *, row: int = 1, rows: int = 1) -> Expla
         what: A config or a run.
         row: The first row, counted from 1 in the order of the training rows.
         rows: How many, one after the other: one batch.
+        member: Which network of the run of an ensemble, from 0; None: the first. A config is shown as the first is.
 
     Raises:
         NncliError: No such row, too many rows, or a config, data or a run that cannot be used.
@@ -103,17 +104,21 @@ def explain_network(what: Config | Run, *, row: int = 1, rows: int = 1) -> Expla
     if not 1 <= rows <= MOST_ROWS:
         raise NncliError(f"{rows} rows cannot be shown together", remedy=f"take --rows from 1 to {MOST_ROWS}")
     if isinstance(what, Run):
-        trained = load_run(what)
-        experiment, source, which, weights = build(trained.config), str(what.path), trained.which, trained.weights
-        if experiment.dataset.fingerprint != what.read_json("environment.json").get("data"):
+        trained = load_network(what, member)
+        experiment, source = build(trained.config), str(trained.run.path)
+        which, weights = trained.which, trained.weights
+        if experiment.dataset.fingerprint != trained.run.read_json("environment.json").get("data"):
             raise DataError(
                 "the data changed since the training, so that its rows are not those that it was trained on",
                 where=str(what.path),
                 remedy="train again",
             )
+    elif member is not None:
+        raise NncliError("is of a run", where=f"member {member}", remedy="leave it out, or name the run of an ensemble")
     else:
         experiment, source, which = build(what), what.name_or_stem, "initial"
-        weights = experiment.network.initial_weights(stream(what.seed, Purpose.WEIGHTS), experiment.precision)
+        seed = experiment.config.seed
+        weights = experiment.network.initial_weights(stream(seed, Purpose.WEIGHTS), experiment.precision)
     n = len(experiment.train.inputs)
     last = row + rows - 1
     if row < 1 or last > n:

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from math import lcm
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -25,9 +26,9 @@ from nncli.data.table import place
 from nncli.engine.inference import Inference, batch_rows
 from nncli.engine.metrics import decide, decide_labels
 from nncli.errors import DataError, RunError
-from nncli.evaluation import Trained, load_run
 from nncli.run import Run
 from nncli.run.files import replaced
+from nncli.trained import Predictor, load_run
 
 if TYPE_CHECKING:
     import polars as pl
@@ -88,7 +89,7 @@ def predict(
         around.enter_context(threadpool_limits(1, user_api="blas"))
         around.enter_context(np.errstate(all="ignore"))
         file = around.enter_context(_written(output))
-        for part in _rechunked(_parts(data, around), batch_rows(trained.network, trained.weights.theta.dtype)):
+        for part in _rechunked(_parts(data, around), _batch_rows(trained)):
             frame = writer.frame(part, "stdin" if data is None else data.name)
             file.write(frame.write_csv(include_header=not rows, separator=separator).encode())
             file.flush()
@@ -96,10 +97,15 @@ def predict(
     return rows
 
 
+def _batch_rows(trained: Predictor) -> int:
+    """Rows that are whole batches of every network."""
+    return lcm(*(batch_rows(member.network, trained.dtype) for member in trained.members))
+
+
 class _Writer:
-    def __init__(self, trained: Trained, probabilities: bool, keep: tuple[str, ...] | None) -> None:
+    def __init__(self, trained: Predictor, probabilities: bool, keep: tuple[str, ...] | None) -> None:
         self._trained, self._probabilities, self._keep = trained, probabilities, keep
-        self._inference: Inference | None = None
+        self._inferences: list[Inference] = []
 
     def frame(self, part: Part, origin: str) -> pl.DataFrame:
         """What is written of ``part``."""
@@ -111,13 +117,17 @@ class _Writer:
         cells = features_from_frame(
             frame, origin, features.names, how, first_line=part.first_line, first_row=part.first_row
         )
-        inputs = np.ones((n, trained.network.inputs + 1), trained.weights.theta.dtype)
-        before = 0 if part.first_line is not None else part.first_row
-        features.apply(cells, np.arange(n), inputs[:, :-1], lambda row: place(origin, part.first_line, before + row))
-        if self._inference is None or len(self._inference.predictions) != n:
-            self._inference = Inference(trained.network, trained.weights, n, threads=os.cpu_count() or 1)
-        self._inference.run(inputs)
-        told = self._told(self._inference.predictions)
+        before, rows = 0 if part.first_line is not None else part.first_row, np.arange(n)
+        if not self._inferences or len(self._inferences[0].predictions) != n:
+            cores = os.cpu_count() or 1
+            self._inferences = [Inference(m.network, m.weights, n, threads=cores) for m in trained.members]
+        for member, inference in zip(trained.members, self._inferences, strict=True):
+            inputs = np.ones((n, member.network.inputs + 1), member.dtype)
+            member.preprocessing.features.apply(
+                cells, rows, inputs[:, :-1], lambda row: place(origin, part.first_line, before + row)
+            )
+            inference.run(inputs)
+        told = self._told(trained.together([inference.predictions for inference in self._inferences]))
         kept = self._kept(frame, tuple(told), origin)
         text = [_harmless(column) for column in kept]
         return pl.DataFrame([*text, *(_harmless(pl.Series(name, values)) for name, values in told.items())])

@@ -29,7 +29,7 @@ class Interrupted(Exception):  # noqa: N818  # it is no error: the run is whole
     """The training was ended by a signal, and its state is saved in ``run``."""
 
     def __init__(self, run: Run, signal: int) -> None:
-        self.run = run
+        self.run, self.signal = run, signal
         self.exit_code = 128 + signal
         super().__init__(f"interrupted; nncli resume {run.path} goes on")
 

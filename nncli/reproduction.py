@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,9 @@ class Reproduction:
         figures: Of that epoch, name -> [before, now], as metrics.csv has them.
         tensors: The weights that differ, in the order of the network.
         differences: What may be the reason: what differs in the environment, and that the run was resumed otherwise.
+        member: Of an ensemble, whose epoch that is.
+        members: How many of them were compared.
+        together: Of the figures that they have together, those that differ, name -> [before, now].
     """
 
     run: str
@@ -58,11 +61,14 @@ class Reproduction:
     figures: Mapping[str, list[str | None]]
     tensors: tuple[Deviation, ...]
     differences: tuple[str, ...]
+    member: int | None = None
+    members: int | None = None
+    together: Mapping[str, list[float | None]] = field(default_factory=dict)
 
     @property
     def identical(self) -> bool:
         """Whether every figure and every weight has the same bits."""
-        return self.epoch is None and not self.tensors
+        return self.epoch is None and not self.tensors and not self.together
 
     def to_json(self) -> dict[str, Any]:
         """All of it."""
@@ -74,6 +80,7 @@ def reproduce(
     *,
     began: Callable[[Experiment, Run], None] = lambda experiment, run: None,
     observe: Callable[[Event], None] = lambda event: None,
+    turn: Callable[[int, int], None] = lambda number, members: None,
 ) -> Reproduction:
     """Train ``run`` again, in a temporary folder, and compare metrics and weights.
 
@@ -82,30 +89,66 @@ def reproduce(
         DataError: The data are not those of the training any more.
         Interrupted: A signal came.
     """
-    status = run.read_json("summary.json").get("status")
-    if status not in ("completed", "stopped_early", "diverged"):
+    summary = run.read_json("summary.json")
+    if summary.get("status") not in ("completed", "stopped_early", "diverged"):
         raise RunError("its training has not ended", where=str(run.path), remedy=f"nncli resume {run.path} goes on")
     config = load_config(run.path / "config.yaml")
-    made_in = run.read_json("environment.json")
     experiment = build(config)
-    if made_in.get("data") != experiment.dataset.fingerprint:
+    if run.read_json("environment.json").get("data") != experiment.dataset.fingerprint:
         message = "the data changed since the training, which cannot be repeated"
         raise DataError(message, where=str(run.path), remedy="restore the data, or train anew")
     order = list(experiment.network.layout) + list(experiment.network.statistics)
     del experiment
-    before, kept = run.metrics.rows(), {which: run.load_weights(which) for which in ("best", "last")}
+    before = [run] if config.ensemble is None else _members(run, config.ensemble.members)
+    kept = [_kept(one) for one in before]
     with tempfile.TemporaryDirectory(prefix="nncli-reproduce-") as folder:
         again = Run(Path(folder) / "run")
         with contextlib.suppress(DivergedError):  # as it did before, or that is the difference
-            train(config, directory=again.path, began=began, observe=observe)
-        reasons = [*differences(made_in, again.read_json("environment.json")), *_turns(made_in)]
-        epoch, figures = _first_difference(before, again.metrics.rows())
-        tensors = tuple(
-            deviation
-            for which, trained in kept.items()
-            for deviation in _deviations(which, trained, again.load_weights(which), order)
-        )
+            train(config, directory=again.path, began=began, observe=observe, turn=turn)
+        if config.ensemble is None:
+            return _compared(run, kept[0], again, order)
+        now = _members(again, config.ensemble.members)
+        found = [_compared(*three, order) for three in zip(before, kept, now, strict=False)]
+        return _together(run, summary, found, again.read_json("summary.json"))
+
+
+def _members(run: Run, members: int) -> list[Run]:
+    """Those that were trained: none behind one that diverged."""
+    runs = [run.member(number) for number in range(members)]
+    return [one for one in runs if (one.path / "weights" / "last.safetensors").exists()]
+
+
+def _kept(run: Run) -> dict[str, dict[str, Array]]:
+    return {which: run.load_weights(which) for which in ("best", "last")}
+
+
+def _compared(run: Run, kept: dict[str, dict[str, Array]], again: Run, order: list[str]) -> Reproduction:
+    """One network, and the same trained again."""
+    before, made_in = run.metrics.rows(), run.read_json("environment.json")
+    reasons = [*differences(made_in, again.read_json("environment.json")), *_turns(made_in)]
+    epoch, figures = _first_difference(before, again.metrics.rows())
+    tensors = tuple(
+        deviation
+        for which, trained in kept.items()
+        for deviation in _deviations(which, trained, again.load_weights(which), order)
+    )
     return Reproduction(str(run.path), len(before), epoch, figures, tensors, tuple(reasons))
+
+
+def _together(run: Run, before: Mapping[str, Any], members: list[Reproduction], now: Mapping[str, Any]) -> Reproduction:
+    """What came of all members, and of the figures that they have together."""
+    first = next((number for number, one in enumerate(members) if one.epoch is not None), None)
+    epoch, figures = (None, {}) if first is None else (members[first].epoch, dict(members[first].figures))
+    tensors = tuple(
+        replace(tensor, name=f"member {number}, {tensor.name}")
+        for number, one in enumerate(members)
+        for tensor in one.tensors
+    )
+    reasons = tuple(dict.fromkeys(reason for one in members for reason in one.differences))
+    a, b = before.get("metrics", {}), now.get("metrics", {})
+    together = {name: [a.get(name), b.get(name)] for name in {**a, **b} if a.get(name) != b.get(name)}
+    epochs = sum(one.epochs for one in members)
+    return Reproduction(str(run.path), epochs, epoch, figures, tensors, reasons, first, len(members), together)
 
 
 def _turns(made_in: Mapping[str, Any]) -> Iterator[str]:

@@ -5,21 +5,25 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nncli.builder import Experiment, build
+from nncli.builder import Experiment, Tables, build
 from nncli.config.document import KeyPath, display
 from nncli.config.loader import load_config
 from nncli.config.schema import Config
+from nncli.data.dataset import Dataset
 from nncli.data.preprocess import Preprocessing
 from nncli.engine.optimizers import Optimizer
+from nncli.ensembles import begin_ensemble, plan_ensemble, start_member, train_members
 from nncli.errors import ConfigError, DataError, RunError
 from nncli.recording import begin, record, resolved
 from nncli.run import Run, differences, digest_of, environment
 from nncli.run.outcome import says_how_it_ended
+from nncli.trained import load_run
 from nncli.training.events import Event
 from nncli.training.interrupt import stop_on_signal
 from nncli.training.memory import refuse_too_large
@@ -47,19 +51,22 @@ def resume(
     began: Callable[[Experiment, Run], None] = lambda experiment, run: None,
     warned: Callable[[str], None] = lambda text: None,
     observe: Callable[[Event], None] = lambda event: None,
+    turn: Callable[[int, int], None] = lambda number, members: None,
 ) -> Run:
     """Go on with the training of the run at ``path``, and return it.
 
     From its newest checkpoint that is whole, or from the beginning if there is none: either way to the weights, the
     metrics and the best epoch of a training that was never stopped, bit for bit, on the same machine and versions.
-    A run that is complete stays as it is; if its weights were damaged, they are written again.
+    A run that is complete stays as it is; if its weights were damaged, they are written again. So each member of an
+    ensemble.
 
     Args:
         path: The run, or ``latest``.
         overrides: Changes to its config, such as ``training.epochs=300``; see ``HARMLESS``.
-        began: Called once, before the first step.
+        began: Called before the first step, of an ensemble before that of each member that is trained.
         warned: Called with what is out of the ordinary.
         observe: Called with every event.
+        turn: Called before the training of each member of an ensemble: which (from 0) of how many.
 
     Raises:
         RunError: The run cannot be read or written, is in use, or diverged.
@@ -67,53 +74,122 @@ def resume(
         DataError: The data are not those of the training any more.
         DivergedError, Interrupted: As ``train``.
     """
-    from threadpoolctl import threadpool_limits
-
     run = Run.open(path)
+    told = _Told(began, warned, observe)
     with run.locked():
         run.sweep()
         file = run.path / "config.yaml"
         before, config = load_config(file), load_config(file, overrides)
         changes = _changes(before, config)
-        status = _status(run)
-        if status == "diverged":
-            remedy = "its way is the same every time: train anew with another config"
-            raise RunError("its training diverged, and would again", where=str(run.path), remedy=remedy)
-        if status in ("completed", "stopped_early") and not changes and _is_whole(run):
+        whole = not changes and (_is_whole(run) if config.ensemble is None else _is_whole_ensemble(run, config))
+        if whole:
             warned(f"{run.path} is complete: nothing is left to do; training.epochs=N trains for longer")
-            return run
-        experiment = build(config)
-        refuse_too_large(experiment)
-        quiet = np.errstate(all="ignore")  # as Trainer asks for
-        with threadpool_limits(experiment.blas_threads, user_api="blas"), quiet, stop_on_signal() as signal:
-            made_in = _made_in(run)
-            if made_in is None:  # it was killed before its first step
-                begin(run, experiment)
-                made_in = run.read_json("environment.json")
-            if made_in.get("data") != experiment.dataset.fingerprint:
-                raise DataError("the data changed since the training began", where=str(run.path), remedy="train anew")
-            differs = differences(made_in, environment(sys.argv, experiment.kernels))
-            if differs:
-                warned(f"other bits than without the stop are possible: {'; '.join(differs)}")
-            trainer, start = _restored(run, experiment, warned)
-            if text := _stretched(before, experiment, trainer):
-                warned(text)
-            resumption = {
-                "command": sys.argv,
-                "from": {"epoch": trainer.epoch, "step": trainer.steps},
-                "changes": {display(key): values for key, values in changes.items()},
-                "differences": differs,
-            }
-            earlier = made_in.get("resumed")
-            all_of_them = [*(earlier if isinstance(earlier, list) else []), resumption]
-            run.write_json("environment.json", made_in | {"resumed": all_of_them})
-            run.write_json("preprocess.json", experiment.dataset.preprocessing.to_json())
-            if changes:
-                run.write_config(resolved(experiment))
-            run.write_json("summary.json", {"status": "running"})
-            began(experiment, run)
-            record(run, trainer, start, signal, observe)
+        elif config.ensemble is None:
+            _go_on(run, before, config, None, told)
+        else:
+            _go_on_together(run, config, changes, told, turn)
     return run
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Who is told what; see ``resume``."""
+
+    began: Callable[[Experiment, Run], None]
+    warned: Callable[[str], None]
+    observe: Callable[[Event], None]
+
+
+def _go_on(run: Run, before: Config, config: Config, tables: Tables | None, told: _Told) -> None:
+    """Go on with the training of one network, whose lock the caller holds, on ``tables`` or on what is read."""
+    from threadpoolctl import threadpool_limits
+
+    changes, warned = _changes(before, config), told.warned
+    _refuse_diverged(run)
+    experiment = build(config, tables)
+    refuse_too_large(experiment)
+    quiet = np.errstate(all="ignore")  # as Trainer asks for
+    with threadpool_limits(experiment.blas_threads, user_api="blas"), quiet, stop_on_signal() as signal:
+        made_in = _made_in(run)
+        if made_in is None:  # it was killed before its first step
+            begin(run, experiment)
+            made_in = run.read_json("environment.json")
+        _refuse_other_data(run, made_in, experiment.dataset)
+        differs = differences(made_in, environment(sys.argv, experiment.kernels))
+        if differs:
+            warned(f"other bits than without the stop are possible: {'; '.join(differs)}")
+        trainer, start = _restored(run, experiment, warned)
+        if text := _stretched(before, experiment, trainer):
+            warned(text)
+        resumption = {
+            "command": sys.argv,
+            "from": {"epoch": trainer.epoch, "step": trainer.steps},
+            "changes": {display(key): values for key, values in changes.items()},
+            "differences": differs,
+        }
+        _note(run, made_in, resumption)
+        run.write_json("preprocess.json", experiment.dataset.preprocessing.to_json())
+        if changes:
+            run.write_config(resolved(experiment))
+        run.write_json("summary.json", {"status": "running"})
+        told.began(experiment, run)
+        record(run, trainer, start, signal, told.observe)
+
+
+def _go_on_together(
+    run: Run,
+    config: Config,
+    changes: Mapping[KeyPath, list[Any]],
+    told: _Told,
+    turn: Callable[[int, int], None],
+) -> None:
+    """Go on with an ensemble, whose lock the caller holds: with each member where it was stopped, if it was begun.
+
+    What changes is written down first: a member that is not told of it in this process learns it in the next.
+    """
+    _refuse_diverged(run)
+    plan = plan_ensemble(config)
+    if not (run.path / "environment.json").exists():  # it was killed before the first member
+        begin_ensemble(run, plan)
+    made_in = run.read_json("environment.json")
+    _refuse_other_data(run, made_in, plan.dataset)
+    changed = {display(key): values for key, values in changes.items()}
+    _note(run, made_in, {"command": sys.argv, "changes": changed})
+    run.write_json("preprocess.json", plan.dataset.preprocessing.to_json())
+    if changes:
+        run.write_config(plan.config.resolved())
+    run.write_json("summary.json", {"status": "running"})
+
+    def train(member: Run, config: Config, number: int) -> None:
+        if not (member.path / "config.yaml").exists():
+            start_member(member, config, plan.tables, **vars(told))
+            return
+        member = Run.open(member.path)
+        with member.locked():
+            member.sweep()
+            before = load_config(member.path / "config.yaml")
+            if _changes(before, config) or not _is_whole(member):
+                _go_on(member, before, config, plan.tables, told)
+
+    train_members(run, plan, train, turn)
+
+
+def _refuse_diverged(run: Run) -> None:
+    if _status(run) == "diverged":
+        remedy = "its way is the same every time: train anew with another config"
+        raise RunError("its training diverged, and would again", where=str(run.path), remedy=remedy)
+
+
+def _refuse_other_data(run: Run, made_in: Mapping[str, Any], dataset: Dataset) -> None:
+    if made_in.get("data") != dataset.fingerprint:
+        raise DataError("the data changed since the training began", where=str(run.path), remedy="train anew")
+
+
+def _note(run: Run, made_in: dict[str, Any], resumption: dict[str, Any]) -> None:
+    """Keep in environment.json that it was resumed."""
+    earlier = made_in.get("resumed")
+    all_of_them = [*(earlier if isinstance(earlier, list) else []), resumption]
+    run.write_json("environment.json", made_in | {"resumed": all_of_them})
 
 
 def _status(run: Run) -> str:
@@ -126,6 +202,8 @@ def _status(run: Run) -> str:
 
 def _is_whole(run: Run) -> bool:
     """Whether it says how it ended, its preprocessing is there, and its weights are those that it was trained to."""
+    if _status(run) not in ("completed", "stopped_early"):
+        return False
     summary = run.read_json("summary.json")
     try:
         Preprocessing.from_json(run.read_json("preprocess.json"))
@@ -133,6 +211,16 @@ def _is_whole(run: Run) -> bool:
     except (RunError, DataError):
         return False
     return says_how_it_ended(summary) and summary["digests"] == found
+
+
+def _is_whole_ensemble(run: Run, config: Config) -> bool:
+    """Whether it has its result, and each member is whole and as it was then."""
+    assert config.ensemble is not None
+    try:
+        load_run(run)
+    except (RunError, DataError, ConfigError):
+        return False
+    return all(_is_whole(run.member(number)) for number in range(config.ensemble.members))
 
 
 def _made_in(run: Run) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nncli.builder import build
+from nncli.builder import build, build_members, load_dataset, read_tables
 from nncli.config.loader import load_config
 from nncli.config.schema import Config
 from nncli.engine.summary import BlockSummary, blocks_of
@@ -30,6 +30,7 @@ class Summary:
         epochs: At most; early stopping may end the training before.
         steps_per_epoch: Steps of an epoch.
         memory: What the training takes.
+        members: Of an ensemble, how many: all else is that of the first, and one is trained after the other.
     """
 
     resolved: dict[str, Any]
@@ -42,6 +43,7 @@ class Summary:
     epochs: int
     steps_per_epoch: int
     memory: Memory
+    members: int | None = None
 
     @property
     def parameters(self) -> int:
@@ -74,6 +76,7 @@ class Summary:
             "steps_per_epoch": self.steps_per_epoch,
             "steps": self.steps,
             "memory": self.memory.to_json(),
+            **({} if self.members is None else {"members": self.members}),
         }
 
 
@@ -85,6 +88,11 @@ def summarize(config: Config) -> Summary:
         ConfigError: The config does not fit the data, or takes more memory than there is.
     """
     experiment = build(config)
+    if config.ensemble is not None:
+        tables = read_tables(config)
+        load_dataset(config, tables)
+        for each in build_members(config, tables):
+            refuse_too_large(each)
     memory = memory_of(experiment)
     refuse_too_large(experiment, memory)
     splits = {"train": experiment.train, "validation": experiment.validation, "test": experiment.test}
@@ -100,6 +108,7 @@ def summarize(config: Config) -> Summary:
         epochs=experiment.config.training.epochs,
         steps_per_epoch=experiment.steps_per_epoch,
         memory=memory,
+        members=None if config.ensemble is None else config.ensemble.members,
     )
 
 

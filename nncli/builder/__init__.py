@@ -1,10 +1,11 @@
 """From a config and the rows that it names to all that a training needs.
 
 ``data`` reads, splits and preprocesses the rows; ``network`` makes the layers; ``experiment`` is what both come to, and
-``build`` the way there; ``refusals`` are what only the data, or the whole together, can show to be wrong.
+``build`` the way there; ``members`` has the configs of the several of an ensemble; ``refusals`` are what only the data,
+or the whole together, can show to be wrong.
 """
 
-from nncli.builder.build import build
+from nncli.builder.build import build, build_members
 from nncli.builder.data import (
     Rows,
     Tables,
@@ -13,9 +14,11 @@ from nncli.builder.data import (
     feature_encoding,
     load_dataset,
     read_file,
+    read_tables,
     reading,
 )
 from nncli.builder.experiment import Experiment
+from nncli.builder.members import member_config
 from nncli.builder.network import build_network
 
 __all__ = [
@@ -23,11 +26,14 @@ __all__ = [
     "Rows",
     "Tables",
     "build",
+    "build_members",
     "build_network",
     "debugging_rows",
     "engine_rows",
     "feature_encoding",
     "load_dataset",
+    "member_config",
     "read_file",
+    "read_tables",
     "reading",
 ]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from nncli.builder.data import Rows, Tables, debugging_rows, engine_rows, load_dataset
 from nncli.builder.experiment import Experiment
+from nncli.builder.members import member_config
 from nncli.builder.network import build_network
 from nncli.builder.refusals import (
     refuse_endless_warmup,
@@ -21,7 +24,7 @@ from nncli.weighing import Weighing
 
 
 def build(config: Config, tables: Tables | None = None, fitted: Preprocessing | None = None) -> Experiment:
-    """Read the data, unless ``tables`` has them, and build the network.
+    """Read the data, unless ``tables`` has them, and build the network; of an ensemble, that of its first member.
 
     The preprocessing is that of an earlier training, ``fitted``, or is fitted on the training rows.
 
@@ -29,6 +32,8 @@ def build(config: Config, tables: Tables | None = None, fitted: Preprocessing | 
         DataError: The data cannot be used.
         ConfigError: The config does not fit the data.
     """
+    if config.ensemble is not None:
+        config = member_config(config, 0)
     if config.training.fast_dev_run:
         config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": 1})})
     dataset = load_dataset(config, tables, fitted)
@@ -63,3 +68,14 @@ def build(config: Config, tables: Tables | None = None, fitted: Preprocessing | 
     refuse_missing_compiler(config)
     refuse_shards(experiment)
     return experiment
+
+
+def build_members(config: Config, tables: Tables) -> Iterator[Experiment]:
+    """What the training of each member of an ensemble needs, one after the other: none knows of the others.
+
+    Raises:
+        DataError, ConfigError: As ``build``.
+    """
+    assert config.ensemble is not None
+    for number in range(config.ensemble.members):
+        yield build(member_config(config, number), tables)

@@ -54,10 +54,11 @@ class Tables:
 def load_dataset(config: Config, tables: Tables | None = None, fitted: Preprocessing | None = None) -> Dataset:
     """Split and preprocess ``tables``, by default those that ``config`` names, which are read.
 
-    The preprocessing is ``fitted`` already, or is fitted on the training rows.
+    The preprocessing is ``fitted`` already, or is fitted on the training rows. Of an ensemble on folds, all rows of the
+    folds are training rows: they are those of its members together.
     """
     data = config.data
-    tables = tables or _tables(config)
+    tables = tables or read_tables(config)
     train, validation, test = tables.train, tables.validation, tables.test
     loss, target = losses.registry[config.loss.name], data.preprocess.target
     if loss.regression and train.categorical:
@@ -79,14 +80,19 @@ def load_dataset(config: Config, tables: Tables | None = None, fitted: Preproces
             test_share=data.split.test,
             stratify=None if data.split.stratify == "auto" else data.split.stratify,
             shuffle=data.split.shuffle,
-            rng=stream(config.seed, Purpose.SPLIT),
+            folds=config.folds,
+            fold=None if data.split.fold is None else data.split.fold.number,
+            rng=stream(config.seed if data.split.seed is None else data.split.seed, Purpose.SPLIT),
             dtype=np.dtype(config.training.precision),
             fitted=fitted,
         )
     except DataError as error:
         if not all(problem.where in OF_DATA for problem in error.problems):
             raise
-        raise ConfigError([config.problem(p.where, p.message, p.remedy) for p in error.problems]) from None
+        by_folds = {"data.split.fold": "ensemble"} if config.ensemble is not None else {}
+        raise ConfigError(
+            [config.problem(by_folds.get(p.where, p.where), p.message, p.remedy) for p in error.problems]
+        ) from None
 
 
 def feature_encoding(config: Config) -> Encoding:
@@ -174,7 +180,8 @@ def reading(config: Config, kinds: Mapping[str, Kind] | None) -> Reading:
     return Reading({**named, **(kinds or {})}, frozenset(said.missing_values))
 
 
-def _tables(config: Config) -> Tables:
+def read_tables(config: Config) -> Tables:
+    """Read the rows that ``config`` names."""
     data = config.data
     if data.memory and data.path is None:
         message = "the rows came from a program that trained an estimator, and no file of the run has them"

@@ -21,9 +21,11 @@ MOST = 10
 def print_evaluation(run: Run, evaluation: Evaluation) -> None:
     """The figures of an evaluation, and the tables that its task has."""
     console = stdout()
-    console.print(
-        f"{plainly(str(run.path))}, {evaluation.weights} weights, {evaluation.rows} rows of {plainly(evaluation.data)}"
-    )
+    of = f" of {len(evaluation.members)} members" if evaluation.members else ""
+    rows = f"{evaluation.rows} rows of {plainly(evaluation.data)}"
+    console.print(f"{plainly(str(run.path))}, {evaluation.weights} weights{of}, {rows}")
+    if evaluation.out_of_fold:
+        console.print("out of fold: each row by the one member that did not train on it")
     figures = {"loss": evaluation.loss, **evaluation.metrics}
     width = max([10, *map(len, figures)])
     for name, value in figures.items():
@@ -34,6 +36,13 @@ def print_evaluation(run: Run, evaluation: Evaluation) -> None:
 
 
 def _tables(evaluation: Evaluation, console: Console) -> Iterator[Table | str]:
+    if evaluation.members:
+        names = ("loss", *evaluation.members[0].metrics)
+        table = _table("member", ("rows", *names), "each member alone")
+        for member in evaluation.members:
+            figures = {"loss": member.loss, **member.metrics}
+            table.add_row(str(member.number), str(member.rows), *(figure(name, figures[name]) for name in names))
+        yield table
     averages = evaluation.averages or ()
     if evaluation.classes is not None:
         yield _shares("class", "each class", evaluation.classes, averages)

@@ -17,6 +17,9 @@ def explain(
     overrides: Overrides = None,
     row: Annotated[int, typer.Option(help="Which training row, counted from 1 in the order of the training.")] = 1,
     rows: Annotated[int, typer.Option(help="How many rows from there on, as one batch; at most 100.")] = 1,
+    member: Annotated[
+        int | None, typer.Option(help="Which network of the run of an ensemble, from 0; the first if not said.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show a training row forward and back: every signal and gradient, its shape, its formula, its numbers.
@@ -34,9 +37,9 @@ def explain(
     if str(network) == "latest" or (network / "config.yaml").exists():
         if overrides:
             raise RunError("a run is shown as it is", where=str(network), remedy="overrides go with a config")
-        explanation = explain_network(Run.open(network), row=row, rows=rows)
+        explanation = explain_network(Run.open(network), row=row, rows=rows, member=member)
     else:
-        explanation = explain_network(load_config(network, overrides or []), row=row, rows=rows)
+        explanation = explain_network(load_config(network, overrides or []), row=row, rows=rows, member=member)
     if json:
         print_json(explanation.to_json())
     else:

@@ -31,7 +31,7 @@ def reproduce(
     opened = RunFiles.open(run)
     with Training(silent=quiet) as screen:
         try:
-            found = train_again(opened, began=screen.began, observe=screen.observe)
+            found = train_again(opened, began=screen.began, observe=screen.observe, turn=screen.turn)
         except Interrupted as interrupted:
             screen.say("interrupted")
             raise typer.Exit(interrupted.exit_code) from None
@@ -48,11 +48,14 @@ def _lines(found: Reproduction) -> list[str]:
 
     if found.identical:
         differs = f" (although {'; '.join(found.differences)})" if found.differences else ""
-        return [f"identical: {count(found.epochs, 'epoch')} and all weights, bit for bit{differs}"]
+        whose = "" if found.members is None else f"{count(found.members, 'member')}, "
+        return [f"identical: {whose}{count(found.epochs, 'epoch')} and all weights, bit for bit{differs}"]
     lines = ["not identical"]
     if found.epoch is not None:
-        lines.append(f"first in epoch {found.epoch}:")
+        whose = "" if found.member is None else f" of member {found.member}"
+        lines.append(f"first in epoch {found.epoch}{whose}:")
         lines += [f"  {name}: was {before}, is {now}" for name, (before, now) in found.figures.items()]
+    lines += [f"all together, {name}: was {a}, is {b}" for name, (a, b) in found.together.items()]
     for tensor in found.tensors[:SHOWN]:
         by = "" if tensor.largest is None else f", by {tensor.largest:.2g} at most"
         lines.append(f"{tensor.name}: {count(tensor.entries, 'number')} differ{by}")

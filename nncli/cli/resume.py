@@ -23,5 +23,12 @@ def resume(
     from nncli.resumption import resume as go_on
 
     with shown(silent=quiet) as screen:
-        trained = go_on(run, overrides or [], began=screen.began, warned=screen.warned, observe=screen.observe)
+        trained = go_on(
+            run,
+            overrides or [],
+            began=screen.began,
+            warned=screen.warned,
+            observe=screen.observe,
+            turn=screen.turn,
+        )
     print_result(trained, json=json)

@@ -47,6 +47,9 @@ def page(summary: Summary, width: int) -> Iterator[str]:
     """The lines below the config, of at most ``width`` characters where that can be."""
     yield ""
     yield from wrap(f"{summary.task}: {_widths(summary)}, {count(summary.parameters, 'parameter', ',')}", width)
+    if summary.members is not None:
+        text = f"an ensemble of {summary.members} such networks; what follows is that of the first"
+        yield from wrap(text, width)
     yield ""
     yield from _table(summary, width)
     yield ""

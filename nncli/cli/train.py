@@ -38,5 +38,6 @@ def train(
             began=screen.began,
             warned=screen.warned,
             observe=screen.observe,
+            turn=screen.turn,
         )
     print_result(trained, json=json)

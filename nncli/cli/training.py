@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -71,6 +71,13 @@ class Training:
 
             self._bar = Bar(self._epochs)
 
+    def turn(self, number: int, members: int) -> None:
+        """Say which member of an ensemble comes next."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+        self.say(f"member {number + 1} of {members}")
+
     def warned(self, text: str) -> None:
         """Say what is out of the ordinary."""
         self.say(f"warning: {text}")
@@ -114,6 +121,9 @@ def print_result(run: Run, *, json: bool) -> None:
 def print_summary(run: Run) -> None:
     """How a training ended, and where its files are."""
     summary = run.read_json("summary.json")
+    if "members" in summary:
+        print_lines(*_together(summary), f"run: {run.path}")
+        return
     done = summary["status"].replace("_", " ")
     seconds = f"{summary['training_seconds']:.1f} s" if summary["training_seconds"] >= 0.1 else "under 0.1 s"
     best = f"; best epoch {summary['best_epoch']}" if summary["best_epoch"] != summary["epochs"] else ""
@@ -128,3 +138,17 @@ def print_summary(run: Run) -> None:
         if key in summary:
             lines.append(f"a debugging run (training.{key}), no result to rely on")
     print_lines(*lines, f"run: {run.path}")
+
+
+def _together(summary: dict[str, Any]) -> Iterator[str]:
+    """How an ensemble ended: its figures, and beside those of the test rows how its members fare alone."""
+    members, seconds = summary["members"], summary["training_seconds"]
+    yield f"completed: {count(len(members), 'member')} in {f'{seconds:.1f} s' if seconds >= 0.1 else 'under 0.1 s'}"
+    width = max([22, *map(len, summary["metrics"])])
+    for name, x in summary["metrics"].items():
+        known = [value for member in members if (value := member["metrics"].get(name)) is not None]
+        beside = f"  (alone {figure(name, min(known))} to {figure(name, max(known))})" if known else ""
+        said = name.replace("out_of_fold_", "out of fold ") if name.startswith("out_of") else name.replace("_", " ", 1)
+        yield f"{said:<{width}} {figure(name, x)}{beside}"
+    if "fast_dev_run" in summary:
+        yield "a debugging run (training.fast_dev_run), no result to rely on"

@@ -20,6 +20,7 @@ def cross_check(config: Config) -> Iterator[Problem]:
     yield from _schedule(config)
     yield from _monitors(config)
     yield from _minimizer(config)
+    yield from _folds(config)
     if config.training.overfit_batches and config.training.fast_dev_run:
         message = "does not go together with training.overfit_batches"
         yield config.problem("training.fast_dev_run", message, "choose one of them")
@@ -48,6 +49,9 @@ def _data(config: Config) -> Iterator[Problem]:
             yield config.problem(f"{split}.{key}", "names a column, and data.source has none", "leave it out")
     if len(order) > 1:
         yield config.problem(split, "goes by group or by time, not by both", "leave one out")
+    if config.folds is not None and "time" in order:
+        remedy = "take `ensemble: {members: K, rows: all}`" if config.ensemble else "leave one out"
+        yield config.problem("data.split.time", "rows that are to follow one another cannot be cut into folds", remedy)
     if order and not data.split.shuffle and "time" in order:
         yield config.problem(f"{split}.shuffle", "the rows are in the order of split.time", "leave one out")
     targets = [data.target] if isinstance(data.target, str) else data.target or []
@@ -61,6 +65,22 @@ def _data(config: Config) -> Iterator[Problem]:
             yield config.problem("data.weight", f"{data.weight!r} is also in data.{key}", "name it in one place")
     for name in sorted(set(data.drop) & {*targets, *(data.features or [])}):
         yield config.problem("data.drop", f"drops {name!r}, which is used", "name it in one place")
+
+
+def _folds(config: Config) -> Iterator[Problem]:
+    fold, ensemble = config.data.split.fold, config.ensemble
+    if fold is not None and fold.number >= fold.of:
+        message = f"{fold.of} folds are numbered from 0 to {fold.of - 1} (is {fold.number})"
+        yield config.problem("data.split.fold.number", message)
+    if fold is not None and ensemble is not None:
+        yield config.problem("data.split.fold", "is for one network, and ensemble trains several", "leave one out")
+    elif config.folds is not None and config.data.validation_path is not None:
+        where = "data.split.fold" if ensemble is None else "ensemble.rows"
+        message = "folds take turns to validate, and data.validation_path has the rows for that"
+        yield config.problem(where, message, "leave one of them out" if ensemble is None else "take all")
+    if ensemble is not None and config.training.overfit_batches:
+        message = "is for one network, and ensemble trains several"
+        yield config.problem("training.overfit_batches", message, "try it with ensemble=null")
 
 
 def _model(config: Config) -> Iterator[Problem]:
@@ -114,7 +134,7 @@ def _schedule(config: Config) -> Iterator[Problem]:
 
 def _monitors(config: Config) -> Iterator[Problem]:
     data = config.data
-    validates = data.validation_path or data.split.validation or config.training.overfit_batches
+    validates = data.validation_path or data.split.validation or config.training.overfit_batches or config.folds
     figures = ("train_loss", "validation_loss", *(f"validation_{name}" for name in scoring.registry.names))
     for where, monitor in config.monitors.items():
         name = monitor.removeprefix("validation_")

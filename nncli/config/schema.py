@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
-from pydantic import BeforeValidator, Field, PrivateAttr, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from nncli import scoring
@@ -51,9 +51,17 @@ else:
 
 Share = Annotated[float, Ge(0), Lt(1)]
 Factor = Annotated[float, Ge(0)]
+Seed = Annotated[int, Ge(0), Lt(2**63)]
 Count = Annotated[int, Ge(1), Le(1_000_000_000)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=64)]
 Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Fold(Strict):
+    """Rows that are cut into folds, of which one validates."""
+
+    of: Annotated[int, Ge(2), Le(1000)] = Field(description="how many folds there are")
+    number: Annotated[int, Ge(0), Lt(1000)] = Field(description="the one that validates, from 0; the others train")
 
 
 class Split(Strict):
@@ -69,6 +77,10 @@ class Split(Strict):
     time: Text | None = Field(
         None, description="a column of dates or numbers: the latest rows are the test rows, and those before validate"
     )
+    fold: Fold | None = Field(
+        None, description="cut all but the test rows into folds, and validate on one, in place of the share"
+    )
+    seed: Seed | None = Field(None, description="the rows are drawn by it; the config's if not said")
 
     @property
     def order(self) -> dict[str, str]:
@@ -285,11 +297,35 @@ class Training(Strict):
         return {key: batches for key, batches in said.items() if batches}
 
 
+Members = Annotated[int, Ge(2), Le(1000)]
+
+
+class Ensemble(Strict):
+    """Several networks whose predictions are averaged."""
+
+    members: Members = Field(description="how many networks")
+    rows: Literal["auto", "folds", "all"] = Field(
+        "auto",
+        description="folds: each validates on a fold of its own and trains on the others; all: each trains on all "
+        "training rows, by a seed of its own; auto: folds, where data.split has a share to validate on",
+    )
+
+
+def _ensemble(said: int | Ensemble | None) -> Ensemble | None:
+    return Ensemble(members=said) if isinstance(said, int) else said
+
+
+if TYPE_CHECKING:
+    SeveralOrOne: TypeAlias = Ensemble | None
+else:
+    SeveralOrOne = Annotated[Members | Ensemble | None, AfterValidator(_ensemble)]
+
+
 class Config(Strict):
     """The content of a YAML file, every default filled in."""
 
     name: Name | None = Field(None, description="of the run; the file's stem if not said")
-    seed: Annotated[int, Ge(0), Lt(2**63)] = Field(0, description="all random numbers follow from it")
+    seed: Seed = Field(0, description="all random numbers follow from it")
     data: Data
     model: Model
     loss: Loss = Field("cross_entropy", description="what the training makes small", validate_default=True)
@@ -301,6 +337,10 @@ class Config(Strict):
         "auto", description="what is measured after each epoch and at the end; auto: the quick ones of the task"
     )
 
+    ensemble: SeveralOrOne = Field(
+        None, description="train several networks, and average what they predict: how many, or a mapping"
+    )
+
     _document: Document = PrivateAttr(default_factory=lambda: Document({}))
     _file: Path = PrivateAttr(default=Path("config.yaml"))
 
@@ -309,6 +349,18 @@ class Config(Strict):
         """What the classes count in the loss, if not all the same."""
         said: dict[str, float] | Literal["balanced"] | None = getattr(self.loss, "class_weight", None)
         return said
+
+    @property
+    def folds(self) -> int | None:
+        """In how many folds the rows are cut: those of an ensemble, or those of which one validates.
+
+        An ensemble that leaves it to us goes by folds where some of the rows are to be looked at after each epoch.
+        """
+        data, ensemble = self.data, self.ensemble
+        if ensemble is None:
+            return None if data.split.fold is None else data.split.fold.of
+        fitting = data.split.validation > 0 and data.validation_path is None
+        return ensemble.members if ensemble.rows == "folds" or (ensemble.rows == "auto" and fitting) else None
 
     @property
     def name_or_stem(self) -> str:
@@ -337,6 +389,8 @@ class Config(Strict):
         """Plain values with every default written out, paths absolute: trains the same network from anywhere."""
         content = self.model_dump()
         content["name"] = self.name_or_stem
+        if self.ensemble is not None:
+            content["ensemble"]["rows"] = "all" if self.folds is None else "folds"
         keys: tuple[Literal["path", "validation_path", "test_path"], ...] = ("path", "validation_path", "test_path")
         for key in keys:
             path = self.data_path(key)

@@ -20,7 +20,7 @@ from nncli.data.preprocess import (
     class_labels,
     target_values,
 )
-from nncli.data.split import Indices, split_rows
+from nncli.data.split import Indices, folded, split_rows
 from nncli.data.table import Table
 from nncli.errors import DataError
 
@@ -100,6 +100,8 @@ def make_dataset(
     test_share: float = 0.15,
     stratify: bool | None = None,
     shuffle: bool = True,
+    folds: int | None = None,
+    fold: int | None = None,
     rng: Generator,
     dtype: DTypeLike = np.float32,
     fitted: Preprocessing | None = None,
@@ -119,6 +121,8 @@ def make_dataset(
         test_share: The share of the training table for the test.
         stratify: Keep the classes in proportion; None: for classes (not for labels), when shuffling.
         shuffle: Draw the parts at random; otherwise the first rows train, then comes validation, then test.
+        folds: Cut what is not for the test into so many folds, whatever ``validation_share`` is.
+        fold: Which of them validates, from 0; None: none does, and all rows of the folds train.
         rng: Where the draws come from.
         dtype: The training precision, float32 or float64.
         fitted: A preprocessing that is fitted already, on other rows; None: it is fitted on the training rows.
@@ -128,9 +132,10 @@ def make_dataset(
             training row, a column is missing in a table of its own, numbers that the precision cannot hold.
     """
     task = _task(train, train.categorical if classification is None else classification)
+    labels = _strata(train, task, stratify, shuffle)
     split = split_rows(
         len(train),
-        labels=_strata(train, task, stratify, shuffle),
+        labels=labels,
         validation=0.0 if validation is not None else validation_share,
         test=0.0 if test is not None else test_share,
         shuffle=shuffle,
@@ -141,6 +146,9 @@ def make_dataset(
     preprocessing = fitted or Preprocessing.fit(
         train, split.train, task, encoding=encoding or Encoding(), target=target
     )
+    if folds is not None:
+        groups = train.order.get("group")
+        split = folded(split, folds, fold, labels=labels, shuffle=shuffle, rng=rng, groups=groups)
 
     def part(own: Table | None, rows: Indices) -> Part | None:
         if own is not None:

@@ -119,6 +119,11 @@ class Scaling:
         """
         return {name: self._undone(told) for name, told in loss.readings(P, self.scale, self.shift).items()}
 
+    def outputs(self, loss: Loss, told: dict[str, Any]) -> Any:
+        """What a network with this ``loss`` would put out (n, outputs) to say what was ``told``: `readings`, undone."""
+        curved = {name: signed_log(X) if self.method == "log" else X for name, X in told.items()}
+        return loss.outputs(curved, self.scale, self.shift)
+
     def _undone(self, X: Any) -> Any:
         return np.sign(X) * np.expm1(np.absolute(X)) if self.method == "log" else X
 

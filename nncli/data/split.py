@@ -182,6 +182,90 @@ def _stratified(labels: Array, validation: int, test: int, rng: Generator) -> li
     return [order[in_train], order[~in_train & ~in_test], order[in_test]]
 
 
+def folded(
+    split: Split,
+    folds: int,
+    fold: int | None,
+    *,
+    labels: Array | None,
+    shuffle: bool,
+    rng: Generator,
+    groups: Array | None = None,
+) -> Split:
+    """The same test rows, and of all others, cut into ``folds``, those of one to validate and the rest to train.
+
+    Args:
+        split: The training and validation rows are those that are cut.
+        folds: In how many, at least 2.
+        fold: Which of them validates, from 0; None: none does, and all train.
+        labels: (n,) classes of all rows, to be kept in proportion, or None; not looked at without ``shuffle``.
+        shuffle: Draw them at random; otherwise each fold is of rows that follow one another.
+        rng: Where the draws come from.
+        groups: (n,) which group each row belongs to, if they are to stay together.
+
+    Raises:
+        DataError: Fewer rows (or groups) than folds, or a class that has a single row.
+    """
+    rows = np.sort(np.concatenate([split.train, split.validation]))
+    parts = fold_rows(
+        rows,
+        folds,
+        labels=None if labels is None else labels[rows],
+        shuffle=shuffle,
+        rng=rng,
+        groups=None if groups is None else groups[rows],
+    )
+    if fold is None:
+        return Split(rows, split.validation[:0], split.test)
+    others = np.concatenate([part for number, part in enumerate(parts) if number != fold])
+    return Split(np.sort(others), parts[fold], split.test)
+
+
+def fold_rows(
+    rows: Indices, folds: int, *, labels: Array | None, shuffle: bool, rng: Generator, groups: Array | None = None
+) -> list[Indices]:
+    """Cut ``rows`` (m,) into folds: sorted, disjoint, together all of them.
+
+    The sizes of two folds differ by 1 at most, and so do their numbers of rows of any class in ``labels`` (m,): the
+    rows are dealt out like cards, class after class, in an order that is drawn within each. (To allot each class by
+    largest remainders would keep to the first of these alone.) With ``groups`` (m,) all rows of a group go to the fold
+    that has the fewest by then, the largest group first.
+
+    Raises:
+        DataError: Fewer rows (or groups) than folds, or a class that has a single row: where that is in the fold, none
+            is left to train on.
+    """
+    there, what = (len(rows), "row") if groups is None else (len(np.unique(groups)), "group")
+    if there < folds:
+        message = f"{count(there, what)} cannot be cut into {folds} folds"
+        raise DataError(message, where="data.split.fold", remedy="take fewer folds, or add rows")
+    if groups is not None:
+        return [rows[part] for part in _folds_of_groups(groups, folds, rng if shuffle else None)]
+    if not shuffle:
+        return np.array_split(rows, folds)
+    order = rng.permutation(len(rows))
+    if labels is not None:
+        classes, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+        if counts.min() < 2:
+            alone = classes[counts.argmin()].item()
+            message = f"the class {alone!r} has 1 row to train and validate on: without its fold there is none to train"
+            remedy = "drop the row, add others, or train without folds"
+            raise DataError(message, where="data.split.fold", remedy=remedy)
+        order = order[np.argsort(codes[order], kind="stable")]
+    return [np.sort(rows[order[fold::folds]]) for fold in range(folds)]
+
+
+def _folds_of_groups(groups: Array, folds: int, rng: Generator | None) -> list[Indices]:
+    """The positions of the rows of each fold."""
+    _, first, codes, counts = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
+    order = np.argsort(first) if rng is None else rng.permutation(len(counts))
+    fold_of, sizes = np.zeros(len(counts), np.intp), np.zeros(folds, np.intp)
+    for group in order[np.argsort(-counts[order], kind="stable")]:
+        fold_of[group] = sizes.argmin()
+        sizes[fold_of[group]] += counts[group]
+    return [np.flatnonzero(fold_of[codes] == fold) for fold in range(folds)]
+
+
 def allot(total: int, weights: Array, room: Array) -> Array:
     """Integers that add up to ``total``, in proportion to ``weights`` by largest remainder, each within its ``room``.
 

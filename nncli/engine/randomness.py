@@ -17,6 +17,7 @@ class Purpose(IntEnum):
     ORDER = 2
     GRADCHECK = 3
     NOISE = 4
+    MEMBER = 5
 
 
 def stream(seed: int, purpose: Purpose, *key: int) -> Generator:

@@ -15,8 +15,8 @@ from nncli.engine.network import Network
 from nncli.engine.parameters import Weights
 from nncli.errors import DataError, RunError
 from nncli.estimator.fitted import Fitted
-from nncli.evaluation import load_run
 from nncli.run import Run, State
+from nncli.trained import Ensemble, load_run
 from nncli.training.sanity import FirstLoss
 
 if TYPE_CHECKING:
@@ -83,6 +83,11 @@ def read_run(run: Run) -> Fitted:
         RunError: It cannot be read.
     """
     trained = load_run(run)
+    if isinstance(trained, Ensemble):
+        remedy = (
+            "nncli predict and nncli export know it; or take one of its members: Run(path / 'members/0').estimator()"
+        )
+        raise RunError("an estimator is one network, and this an ensemble", where=str(run.path), remedy=remedy)
     summary, made_in = run.read_json("summary.json"), run.read_json("environment.json")
     other = "last" if trained.which == "best" else "best"
     weights = {trained.which: trained.weights, other: _weights(run, other, trained.config, trained.network)}

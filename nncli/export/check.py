@@ -16,8 +16,8 @@ from nncli.engine.buffers import Array
 from nncli.engine.inference import Inference
 from nncli.engine.metrics import decide, decide_labels
 from nncli.errors import NncliError
-from nncli.evaluation import Trained
 from nncli.export.model import Model
+from nncli.trained import Predictor
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
 """By how much outputs may differ, numbers in units of their scale: sums are taken in another order."""
@@ -85,7 +85,7 @@ class Agreement:
     labels: int
 
 
-def rows_of(trained: Trained) -> Rows:
+def rows_of(trained: Predictor) -> Rows:
     """Test rows of the run, or validation or training rows; drawn ones, where its data are gone or have changed."""
     try:
         dataset = load_dataset(trained.config)
@@ -104,15 +104,18 @@ def rows_of(trained: Trained) -> Rows:
     return Rows(replace(cells, values=values, names=names), f"{len(chosen):,} {name} rows")
 
 
-def expected(trained: Trained, rows: Rows) -> dict[str, Array]:
+def expected(trained: Predictor, rows: Rows) -> dict[str, Array]:
     """What the run itself says of ``rows``: name -> (n, ...), as ``Model.outputs`` and its decision are called."""
     network, n = trained.network, len(rows)
-    inputs = np.ones((n, network.inputs + 1), trained.weights.theta.dtype)
-    trained.preprocessing.features.apply(rows.cells, np.arange(n), inputs[:, :-1], lambda row: f"row {row + 1}")
-    inference = Inference(network, trained.weights, n)
-    with np.errstate(all="ignore"):
-        inference.run(inputs)
-    P, threshold = inference.predictions, network.loss.threshold
+    outputs = []
+    for member in trained.members:
+        inputs = np.ones((n, member.network.inputs + 1), member.dtype)
+        member.preprocessing.features.apply(rows.cells, np.arange(n), inputs[:, :-1], lambda row: f"row {row + 1}")
+        inference = Inference(member.network, member.weights, n)
+        with np.errstate(all="ignore"):
+            inference.run(inputs)
+        outputs.append(inference.predictions)
+    P, threshold = trained.together(outputs), network.loss.threshold
     match trained.preprocessing.target:
         case ClassEncoding() as encoding:
             both = np.hstack([1 - P, P]) if P.shape[1] == 1 else P
@@ -123,14 +126,14 @@ def expected(trained: Trained, rows: Rows) -> dict[str, Array]:
             return scale.readings(network.loss, P.astype(np.float64))
 
 
-def compare(trained: Trained, rows: Rows, told: Mapping[str, Any]) -> Agreement:
+def compare(trained: Predictor, rows: Rows, told: Mapping[str, Any]) -> Agreement:
     """Compare what was ``told`` of ``rows`` with what the run says.
 
     Raises:
         NncliError: They differ by more than ``TOLERANCE``, or in a label that is not near another.
     """
     right, target = expected(trained, rows), trained.preprocessing.target
-    tolerance = TOLERANCE[trained.weights.theta.dtype.name]
+    tolerance = TOLERANCE[trained.dtype.name]
     scale = target.scale if isinstance(target, Scaling) else np.ones(1)
     largest, doubtful = 0.0, np.zeros(len(rows), bool)
     for name, values in told.items():

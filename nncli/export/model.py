@@ -11,11 +11,12 @@ from nncli.data.features import Features, Numbers
 from nncli.data.preprocess import ClassEncoding, LabelEncoding
 from nncli.data.scaling import Scaling
 from nncli.engine.buffers import Array
+from nncli.engine.losses.base import mean_of
 from nncli.engine.residual import Fork, Join
 from nncli.engine.special import PLAIN
-from nncli.evaluation import Trained
 from nncli.export.graph import Traced
 from nncli.figures import kind_of
+from nncli.trained import Predictor, Trained
 
 FEATURES = "features"
 """What the matrix of all columns is called."""
@@ -65,14 +66,55 @@ class Model:
     tensors: dict[str, Array]
 
 
-def model_of(trained: Trained) -> Model:
-    """The graph of ``trained``, preprocessing included."""
+def model_of(trained: Predictor) -> Model:
+    """The graph of ``trained``, preprocessing included; of an ensemble, of all its networks and their mean."""
+    features, target, loss = trained.preprocessing.features, trained.preprocessing.target, trained.network.loss
+    inputs, missing = _inputs(features), trained.config.data.preprocess.missing_values
+    tensors: dict[str, Array] = {}
+    stages: list[tuple[str, Traced]] = []
+    signals = []
+    several = len(trained.members) > 1
+    for number, member in enumerate(trained.members):
+        own, along = _network(member, _columns(member.preprocessing.features, inputs, missing))
+        tensors |= {f"members.{number}.{name}" if several else name: array for name, array in own.items()}
+        stages += [(f"member {number}, {name}" if several else name, signal) for name, signal in along]
+        signals.append(along[-1][1])
+    kind = kind_of(trained.config, trained.preprocessing, trained.network.outputs)
+    decision: Decision | None = None
+    targets: tuple[str, ...] = ()
+    outputs: dict[str, Traced] = {}
+    if isinstance(target, Scaling):
+        told = [_readings(member, signal) for member, signal in zip(trained.members, signals, strict=True)]
+        outputs, targets = loss.pooled(told) if several else told[0], target.names
+    else:
+        signal = mean_of(signals) if several else signals[0]
+        if several:
+            stages.append(("the mean of all members", signal))
+        decision = Decision(target.classes if isinstance(target, ClassEncoding) else (), loss.threshold, signal)
+        outputs = {"probabilities" if kind.probabilities else "scores": signal}
+        targets = target.names if isinstance(target, LabelEncoding) else ()
+    return Model(
+        trained.run.path.name,
+        kind.task,
+        features.names,
+        inputs,
+        outputs,
+        targets,
+        decision,
+        tuple(stages),
+        tensors,
+    )
+
+
+def _network(trained: Trained, columns: Traced) -> tuple[dict[str, Array], list[tuple[str, Traced]]]:
+    """The arrays of one network by name, and the signals along its way, from the ``columns`` to its outputs."""
     network, features, target = trained.network, trained.preprocessing.features, trained.preprocessing.target
     tensors = {**_tensors(features), **network.tensors(trained.weights)}
-    inputs, columns = _inputs(features, trained.config.data.preprocess.missing_values)
+    if isinstance(target, Scaling):
+        tensors |= {"target.scale": target.scale, "target.shift": target.shift}
     parts = features.parts(columns)
     encoded: Any = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-    signal: Traced = encoded.astype(trained.weights.theta.dtype)
+    signal: Traced = encoded.astype(trained.dtype)
     stages = [(f"{_few(group.names)}, encoded", part) for group, part in zip(features.groups, parts, strict=True)]
     stages.append(("the features as the network takes them", signal))
     remembered: list[Traced] = []
@@ -88,51 +130,42 @@ def model_of(trained: Trained) -> Model:
     if network.link is not None:
         signal = network.link.reference(signal, PLAIN)
         stages.append((f"output: {network.link.name}", signal))
-    kind = kind_of(trained.config, trained.preprocessing, network.outputs)
-    decision: Decision | None = None
-    targets: tuple[str, ...] = ()
-    said = "probabilities" if kind.probabilities else "scores"
-    match target:
-        case ClassEncoding():
-            decision = Decision(target.classes, network.loss.threshold, signal)
-            outputs = {said: signal}
-        case LabelEncoding():
-            decision = Decision((), network.loss.threshold, signal)
-            outputs, targets = {said: signal}, target.names
-        case scale:
-            P = signal.astype(np.float64)
-            tensors |= {"target.scale": scale.scale, "target.shift": scale.shift}
-            outputs, targets = scale.readings(network.loss, P), scale.names
-    return Model(
-        trained.run.path.name,
-        kind.task,
-        features.names,
-        inputs,
-        outputs,
-        targets,
-        decision,
-        tuple(stages),
-        tensors,
+    return tensors, stages
+
+
+def _readings(trained: Trained, signal: Traced) -> dict[str, Traced]:
+    """What the outputs of one network say of numbers, in the target's own units."""
+    scale = trained.preprocessing.target
+    assert isinstance(scale, Scaling)
+    return scale.readings(trained.network.loss, signal.astype(np.float64))
+
+
+def _inputs(features: Features) -> tuple[Traced, ...]:
+    """What the model is given."""
+    if features.plain:
+        return (Traced("input", (), len(features.names), np.float64, {"name": FEATURES}),)
+    return tuple(
+        Traced("input", (), 1, object if kind == "category" else np.float64, {"name": name, "kind": kind})
+        for name, kind in features.kinds.items()
     )
 
 
-def _inputs(features: Features, missing: list[str]) -> tuple[tuple[Traced, ...], Traced]:
-    """What the model is given, and the columns (n, d) that ``Features.formula`` takes, made of it."""
+def _columns(features: Features, inputs: tuple[Traced, ...], missing: list[str]) -> Traced:
+    """The columns (n, d) that ``Features.formula`` takes, made of what the model is given."""
     if features.plain:
-        matrix = Traced("input", (), len(features.names), np.float64, {"name": FEATURES})
-        return (matrix,), matrix
-    inputs, columns = [], []
-    for name, kind in features.kinds.items():
-        text = kind == "category"
-        inputs.append(Traced("input", (), 1, object if text else np.float64, {"name": name, "kind": kind}))
-        columns.append(inputs[-1])
-        if text:
-            category = features.categories[name]
-            *known, gap = category.lookup(category.levels).tolist()
-            numbers = dict.fromkeys(["", *missing], gap) | dict(zip(category.levels, known, strict=True))
-            other = len(known) + 1.0
-            columns[-1] = Traced("lookup", (inputs[-1],), 1, np.float64, {"numbers": numbers, "other": other})
-    return tuple(inputs), columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)  # type: ignore[arg-type, return-value]
+        return inputs[0]
+    columns: list[Traced] = []
+    for given, name in zip(inputs, features.names, strict=True):
+        category = features.categories.get(name)
+        if category is None:
+            columns.append(given)
+            continue
+        *known, gap = category.lookup(category.levels).tolist()
+        numbers = dict.fromkeys(["", *missing], gap) | dict(zip(category.levels, known, strict=True))
+        other = len(known) + 1.0
+        columns.append(Traced("lookup", (given,), 1, np.float64, {"numbers": numbers, "other": other}))
+    joined: Any = columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)  # type: ignore[arg-type]
+    return joined  # type: ignore[no-any-return]
 
 
 def _few(names: tuple[str, ...]) -> str:

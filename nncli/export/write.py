@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from nncli.errors import NncliError
-from nncli.evaluation import Trained, load_run
 from nncli.export.check import Agreement, compare, rows_of
 from nncli.export.model import Model, model_of
 from nncli.export.numpy_file import numpy_model
 from nncli.export.onnx_file import onnx_model
 from nncli.run import Run
 from nncli.run.files import replaced
+from nncli.trained import Predictor, load_run
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def export(run: Run, output: Path, *, overwrite: bool = False) -> Exported:
         NncliError: The suffix says nothing, a file is there, a package is missing, or the two do not agree: then
             nothing is written.
     """
-    writers: dict[str, Callable[[Trained, Model, Path], Exported]] = {".onnx": _onnx, ".py": _numpy}
+    writers: dict[str, Callable[[Predictor, Model, Path], Exported]] = {".onnx": _onnx, ".py": _numpy}
     if output.suffix not in writers:
         message = f"no format is known by the name {output.suffix!r}" if output.suffix else "no format is named"
         remedy = "end it in .onnx, or in .py for a file that needs NumPy alone"
@@ -60,7 +60,7 @@ def export(run: Run, output: Path, *, overwrite: bool = False) -> Exported:
     return writers[output.suffix](trained, model_of(trained), output)
 
 
-def _onnx(trained: Trained, model: Model, output: Path) -> Exported:
+def _onnx(trained: Predictor, model: Model, output: Path) -> Exported:
     content = onnx_model(model, version("nncli")).SerializeToString()
     try:
         import onnxruntime
@@ -75,7 +75,7 @@ def _onnx(trained: Trained, model: Model, output: Path) -> Exported:
         if not type(error).__module__.startswith("onnxruntime"):
             raise
         message = f"ONNX Runtime cannot run the model: {str(error).strip().splitlines()[0]}"
-        double = trained.weights.theta.dtype == np.float64
+        double = trained.dtype == np.float64
         remedy = "it has more functions for training.precision: float32" if double else "please report it"
         raise NncliError(message, where=str(trained.run.path), remedy=remedy) from None
     agreement = compare(trained, rows, told)
@@ -84,7 +84,7 @@ def _onnx(trained: Trained, model: Model, output: Path) -> Exported:
     return Exported((output,), f"ONNX Runtime {onnxruntime.__version__}", agreement)
 
 
-def _numpy(trained: Trained, model: Model, output: Path) -> Exported:
+def _numpy(trained: Predictor, model: Model, output: Path) -> Exported:
     weights = output.with_suffix(".npz")
     text, arrays = numpy_model(model, version("nncli"), weights.name)
     packed = io.BytesIO()

@@ -24,6 +24,8 @@ from nncli.run.metrics import Metrics
 from nncli.run.tensors import digest_of, read_tensors, write_tensors
 
 ROOT = Path("runs")
+MEMBERS = "members"
+"""The folder of the runs of an ensemble's members: 0, 1, ..."""
 WEIGHTS = "nncli-weights-1"
 """The format of files of weights."""
 MOST_OF_JSON = 2**26
@@ -45,9 +47,10 @@ class Run:
         self.metrics = Metrics(path / "metrics.csv")
 
     @classmethod
-    def create(cls, name: str, directory: Path | None = None) -> Run:
+    def create(cls, name: str, directory: Path | None = None, *, folder: str = "weights") -> Run:
         """Make a new run: ``directory``, which must not exist, or the first free of runs/NAME, runs/NAME-2, ...
 
+        In it is a ``folder`` for the weights, or for the members of an ensemble.
         A run in runs/ becomes runs/latest; one elsewhere is not the business of that folder.
 
         Raises:
@@ -65,10 +68,7 @@ class Run:
                 raise cannot("make", directory, error) from None
         else:
             run = cls(_first_free(name))
-        try:
-            (run.path / "weights").mkdir()
-        except OSError as error:
-            raise cannot("make", run.path / "weights", error) from None
+        run._make(folder)
         if run.path.resolve().parent == ROOT.resolve():
             _point_latest_at(run.path)
         return run
@@ -94,12 +94,42 @@ class Run:
             guess = nearest(str(path), runs)
             remedy = f"did you mean {guess}?" if guess else "name a run's directory, or latest"
             raise RunError("no such run", where=str(path), remedy=remedy)
-        for name in ("config.yaml", "weights"):
+        for name in ("config.yaml", "weights", MEMBERS):
             if (directory / name).is_symlink():
                 raise RunError("is a link", where=str(directory / name), remedy="a run keeps all of it in itself")
         if not (directory / "config.yaml").is_file():
             raise RunError("not a run directory: it has no config.yaml", where=str(path))
         return cls(directory.parent / directory.readlink() if directory.is_symlink() else directory)
+
+    # -- an ensemble -----------------------------------------------------------------------------------------------
+
+    def member(self, number: int) -> Run:
+        """The run of a member of the ensemble, whether or not it is there.
+
+        Raises:
+            RunError: It leads out of the run.
+        """
+        path = self.path / MEMBERS / str(number)
+        for part in (path.parent, path):
+            if part.is_symlink():
+                raise RunError("is a link", where=str(part), remedy="a run keeps all of it in itself")
+        return Run(path)
+
+    def make(self) -> None:
+        """Make the directory of a member, as far as it is not there."""
+        for part in (self.path.parent, self.path):
+            if not part.is_dir():
+                try:
+                    part.mkdir(exist_ok=True)
+                except OSError as error:
+                    raise cannot("make", part, error) from None
+        self._make("weights")
+
+    def _make(self, folder: str) -> None:
+        try:
+            (self.path / folder).mkdir(exist_ok=True)
+        except OSError as error:
+            raise cannot("make", self.path / folder, error) from None
 
     # -- what a training writes ------------------------------------------------------------------------------------
 

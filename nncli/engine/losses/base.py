@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import add
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -87,6 +90,19 @@ class Loss(ABC):
         The first is what the column is predicted to be. A column was scaled as (y − shift) / scale, both (k,).
         """
         return {"prediction": P * scale + shift}
+
+    def outputs(self, told: Mapping[str, Array], scale: Array, shift: Array) -> Array:
+        """The outputs P (n, outputs) that say what is ``told``: the inverse of ``readings``."""
+        return (told["prediction"] - shift) / scale
+
+    def pooled(self, told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """What several networks, each of which has ``told`` something of the same rows, say together: the means."""
+        return {name: mean_of([one[name] for one in told]) for name in told[0]}
+
+
+def mean_of(values: Sequence[Any]) -> Any:
+    """The mean of several arrays, or signals, of one shape, added in their order."""
+    return reduce(add, values) / len(values)
 
 
 registry: Registry[Loss] = Registry("loss")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.random import Generator
 from nncli.engine.activations import Activation, Exponential, Softmax, Softplus, sigmoid
 from nncli.engine.activations.elementwise import log1p_of_share
 from nncli.engine.buffers import Array, Buffers, Step
-from nncli.engine.losses.base import Loss, registry
+from nncli.engine.losses.base import Loss, mean_of, registry
 
 
 class OfCounts(Loss):
@@ -215,6 +216,19 @@ class GaussianNll(Loss):
     def readings(self, P: Array, scale: Array, shift: Array) -> dict[str, Array]:
         d = P.shape[-1] // 2
         return {"prediction": P[:, :d] * scale + shift, "deviation": np.exp(P[:, d:] / 2) * scale}
+
+    def outputs(self, told: Mapping[str, Array], scale: Array, shift: Array) -> Array:
+        return np.hstack([super().outputs(told, scale, shift), 2 * np.log(told["deviation"] / scale)])
+
+    def pooled(self, told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Mean and deviation of the mixture of the normal distributions (Lakshminarayanan et al. 2017).
+
+        Its variance, mean(σ² + m²) − mean(m)², is taken as mean(σ² + (m − mean(m))²), which does not cancel.
+        """
+        mean = mean_of([one["prediction"] for one in told])
+        apart = [one["prediction"] - mean for one in told]
+        squares = [one["deviation"] * one["deviation"] + e * e for one, e in zip(told, apart, strict=True)]
+        return {"prediction": mean, "deviation": np.sqrt(mean_of(squares))}
 
 
 ROUNDED = 0.01

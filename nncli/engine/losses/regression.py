@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -230,3 +231,8 @@ class Quantile(Loss):
         told = {f"quantile {q:g}": P[:, i * k : (i + 1) * k] * scale + shift for i, q in enumerate(self.levels)}
         central = min(self.levels, key=lambda q: abs(q - 0.5))
         return {"prediction": told[f"quantile {central:g}"], **(told if len(told) > 1 else {})}
+
+    def outputs(self, told: Mapping[str, Array], scale: Array, shift: Array) -> Array:
+        one = len(self.levels) == 1
+        columns = [told["prediction"]] if one else [told[f"quantile {q:g}"] for q in self.levels]
+        return np.hstack([(column - shift) / scale for column in columns])
