@@ -26,6 +26,10 @@ def init(
     ensemble: Annotated[
         int, typer.Option(min=1, max=100, metavar="K", help="Train K networks and average what they say.")
     ] = 1,
+    tune: Annotated[
+        float | None,
+        typer.Option(min=0.01, metavar="MINUTES", help="Compare recipes by cross-validation for so long."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
 ) -> None:
     """Look at a table and write a config for it, with comments: what its columns hold, what is odd, how to train."""
@@ -43,7 +47,15 @@ def init(
     asked: Asked | None = (
         None if task == Task.AUTO else "classification" if task == Task.CLASSIFICATION else "regression"
     )
-    found = draft(data, target, task=asked, members=ensemble, path=path)
+    found = draft(
+        data,
+        target,
+        task=asked,
+        members=ensemble,
+        path=path,
+        minutes=tune,
+        tried=lambda name, score, fold: print_lines(f"fold {fold}: {name} {score:.4f}", errors=True),
+    )
     with replaced(output) as temporary:
         temporary.write_text(found.text, encoding="utf-8")
     findings = found.findings

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,9 @@ def draft(
     *,
     task: Task | None = None,
     members: int = 1,
-    recipe: Recipe | None = None,
     path: str | None = None,
+    minutes: float | None = None,
+    tried: Callable[[str, float, int], None] = lambda name, score, fold: None,
 ) -> Draft:
     """Look at the table ``data`` and write a config for it.
 
@@ -44,14 +45,20 @@ def draft(
         target: The column to predict.
         task: What it asks for; None: as it looks.
         members: How many networks are trained and averaged.
-        recipe: How they are trained; None: the first of the task.
         path: How the config is to name the file; None: as ``data``.
+        minutes: How long recipes are compared by cross-validation; None: the first of the task is taken.
+        tried: Called with each recipe's name, its score on a fold, and that fold's number.
 
     Raises:
         DataError: The table cannot be read, or nothing can be learned from it.
     """
     findings = look(read_columns(data), str(data), target, task)
-    recipe = recipe or RECIPES[findings.task][0]
+    recipe = RECIPES[findings.task][0]
+    if minutes is not None:
+        from nncli.starter.tuning import tune
+
+        tuned = tune(findings, data, minutes, told=tried)
+        recipe, findings = tuned.best, replace(findings, notes=(*findings.notes, tuned.text))
     return Draft(write(findings, recipe, members, path or str(data)), findings, recipe)
 
 

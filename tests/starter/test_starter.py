@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 import nncli
 from nncli.builder import build
 from nncli.cli.main import app
+from nncli.config.loader import config_of
 from nncli.errors import DataError
 from nncli.starter import draft
+from nncli.starter.recipe import RECIPES
 
 N = 120
 
@@ -156,3 +160,39 @@ def test_the_command_writes_a_config_that_is_good_and_refuses_to_overwrite() -> 
     assert (nncli.evaluate(run).metrics["accuracy"] or 0) > 0.8
     with pytest.raises(nncli.NncliError, match="exists already; take another name with -o, or --overwrite"):
         runner.invoke(app, ["init", "t.csv", "--target", "kind", "-o", "made/c.yaml"], catch_exceptions=False)
+
+
+def test_tuning_takes_the_recipe_of_the_best_mean_and_says_what_the_others_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = {"steps": 60, "widths": (8,)}
+    good, bad = (replace(RECIPES["regression"][0], name=name, **few) for name in ("good", "bad"))
+    bad = replace(bad, optimizer={"name": "adam", "learning_rate": 1e-9})  # it learns nothing
+    monkeypatch.setitem(RECIPES, "regression", (bad, good))
+    told = []
+    found = draft(write(), "price", minutes=5, tried=lambda *said: told.append(said))
+    assert found.recipe is good
+    assert [(name, fold) for name, _, fold in told] == [(name, i) for i in range(1, 6) for name in ("bad", "good")]
+    means = {name: np.mean([score for other, score, _ in told if other == name]) for name in ("good", "bad")}
+    assert found.findings.notes[-1] == (
+        f"mean r2 of 5 folds of 5 by cross-validation: good {means['good']:.4f}, bad {means['bad']:.4f}"
+    )
+    assert means["good"] > 0.5 > means["bad"]
+
+
+def test_tuning_stops_when_its_time_is_up_but_not_before_the_first_fold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RECIPES, "regression", (replace(RECIPES["regression"][0], steps=20, widths=(4,)),))
+    assert "r2 of 1 fold of 5" in draft(write(), "price", minutes=0).findings.notes[-1]
+
+
+def test_tuning_never_sees_the_test_rows_and_each_fold_once() -> None:
+    file = write()
+    parts = []
+    for number in range(5):
+        content = yaml.safe_load(draft(file, "price", path=str(file.resolve())).text)
+        content["data"]["split"]["fold"] = {"of": 5, "number": number}
+        parts.append(build(config_of(content)).dataset)
+    test = set(parts[0].test.rows.tolist())
+    folds = [set(part.validation.rows.tolist()) for part in parts]
+    assert [set(part.test.rows.tolist()) for part in parts] == [test] * 5
+    assert sorted([*test, *(row for fold in folds for row in fold)]) == [*range(N)]
+    for part, fold in zip(parts, folds, strict=True):
+        assert not set(part.train.rows.tolist()) & (fold | test)
