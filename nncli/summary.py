@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nncli.builder import build, build_members, load_dataset, read_tables
+from nncli.builder import build, build_members, read_tables
 from nncli.config.loader import load_config
 from nncli.config.schema import Config
 from nncli.engine.summary import BlockSummary, blocks_of
@@ -87,10 +87,9 @@ def summarize(config: Config) -> Summary:
         DataError: The data cannot be used.
         ConfigError: The config does not fit the data, or takes more memory than there is.
     """
-    experiment = build(config)
+    tables = read_tables(config)
+    experiment = build(config, tables)
     if config.ensemble is not None:
-        tables = read_tables(config)
-        load_dataset(config, tables)
         for each in build_members(config, tables):
             refuse_too_large(each)
     memory = memory_of(experiment)

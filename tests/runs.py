@@ -17,3 +17,12 @@ def content(run: Run | Path) -> dict[str, Any]:
     weights = {which: (path / f"weights/{which}.safetensors").read_bytes() for which in ("best", "last")}
     rows = [{name: cell for name, cell in row.items() if name != "seconds"} for row in Run(path).metrics.rows()]
     return {"summary": summary, "rows": rows, **weights}
+
+
+def ensemble_content(run: Run | Path) -> dict[str, Any]:
+    """The same of an ensemble: its summary without its seconds, and all of each member."""
+    path = run.path if isinstance(run, Run) else run
+    summary = json.loads((path / "summary.json").read_text())
+    del summary["training_seconds"]
+    members = {member.name: content(member) for member in sorted((path / "members").iterdir())}
+    return {"summary": summary, "members": members}

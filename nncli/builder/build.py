@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nncli.builder.data import Rows, Tables, debugging_rows, engine_rows, load_dataset
+from nncli.builder.data import Rows, Tables, debugging_rows, engine_rows, load_dataset, read_tables
 from nncli.builder.experiment import Experiment
 from nncli.builder.members import member_config
 from nncli.builder.network import build_network
@@ -33,6 +33,8 @@ def build(config: Config, tables: Tables | None = None, fitted: Preprocessing | 
         ConfigError: The config does not fit the data.
     """
     if config.ensemble is not None:
+        tables = tables or read_tables(config)
+        load_dataset(config, tables)  # what is wrong with the folds is said of the ensemble
         config = member_config(config, 0)
     if config.training.fast_dev_run:
         config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": 1})})

@@ -76,7 +76,7 @@ class Training:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
-        self.say(f"member {number + 1} of {members}")
+        self.say(f"member {number} ({number + 1} of {members})")
 
     def warned(self, text: str) -> None:
         """Say what is out of the ordinary."""

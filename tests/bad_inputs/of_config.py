@@ -536,6 +536,97 @@ ROWS = [
         "epochs: 3, shards: 100",
         "c.yaml:7:31  training.shards: a batch of 16 rows has no 100 shards; leave it at auto",
     ),
+    # ensembles and folds
+    *(
+        added(f"an ensemble: {what}", f"ensemble: {written}\n", says)
+        for what, written, says in [
+            ("of one", "1", "c.yaml:8:11  ensemble: must be at least 2 or a mapping (is 1)"),
+            ("of too many", "5000", "c.yaml:8:11  ensemble: must be at most 1000 or a mapping (is 5000)"),
+            ("of true", "true", "c.yaml:8:11  ensemble: must be a whole number or a mapping (is true)"),
+            ("of a list", "[3]", "c.yaml:8:11  ensemble: must be a whole number or a mapping (is a list)"),
+            ("of one, in a mapping", "{members: 1}", "c.yaml:8:21  ensemble.members: must be at least 2 (is 1)"),
+            ("without members", "{rows: folds}", "c.yaml:8:11  ensemble.members: missing"),
+            (
+                "with misspelt members",
+                "{member: 3}",
+                (
+                    "c.yaml:8:11  ensemble.members: missing\n"
+                    "c.yaml:8:12  ensemble.member: unknown key, did you mean 'members'?"
+                ),
+            ),
+            (
+                "with misspelt rows",
+                "{members: 3, rows: fold}",
+                "c.yaml:8:30  ensemble.rows: unknown name 'fold', did you mean 'folds'?",
+            ),
+            (
+                "of more folds than rows",
+                "52",
+                "c.yaml:8:11  ensemble: 51 rows cannot be cut into 52 folds; take fewer folds, or add rows",
+            ),
+        ]
+    ),
+    Row(
+        "an ensemble, and one row of a class",
+        both(
+            edits("points.csv", "0,0,in", "0,0,alone"),
+            writes("c.yaml", CONFIG + "ensemble: 2\n"),
+        ),
+        "train c.yaml",
+        "c.yaml:8:11  ensemble: the class 'alone' has 1 row to train and validate on: without its fold there is none "
+        "to train; drop the row, add others, or train without folds",
+    ),
+    Row(
+        "an ensemble on folds, and a file to validate on",
+        both(
+            edits("c.yaml", PATH, "path: points.csv, validation_path: points.csv, "),
+            edits("c.yaml", "training:", "ensemble: {members: 3, rows: folds}\ntraining:"),
+        ),
+        "validate c.yaml",
+        "c.yaml:7:30  ensemble.rows: folds take turns to validate, and data.validation_path has the rows for that; "
+        "take all",
+    ),
+    Row(
+        "an ensemble that is to overfit some batches",
+        both(
+            edits("c.yaml", "epochs: 3", "epochs: 3, overfit_batches: 1"),
+            edits("c.yaml", "training:", "ensemble: 3\ntraining:"),
+        ),
+        "train c.yaml",
+        "c.yaml:8:40  training.overfit_batches: is for one network, and ensemble trains several; "
+        "try it with ensemble=null",
+    ),
+    *(
+        put(f"a fold: {what}", "target: y", f"target: y, split: {written}", says)
+        for what, written, says in [
+            (
+                "that there is not",
+                "{fold: {of: 3, number: 3}}",
+                "c.yaml:1:67  data.split.fold.number: 3 folds are numbered from 0 to 2 (is 3)",
+            ),
+            ("without a number", "{fold: {of: 3}}", "c.yaml:1:51  data.split.fold.number: missing"),
+            ("that is a number", "{fold: 3}", "c.yaml:1:51  data.split.fold: must be a mapping (is 3)"),
+            (
+                "of more than there are rows",
+                "{fold: {of: 52, number: 3}}",
+                "c.yaml:1:51  data.split.fold: 51 rows cannot be cut into 52 folds; take fewer folds, or add rows",
+            ),
+            ("by a negative seed", "{seed: -1}", "c.yaml:1:51  data.split.seed: must be at least 0 (is -1)"),
+        ]
+    ),
+    put(
+        "a fold, and a file to validate on",
+        "target: y",
+        "target: y, validation_path: points.csv, split: {fold: {of: 3, number: 1}}",
+        "c.yaml:1:80  data.split.fold: folds take turns to validate, and data.validation_path has the rows for that; "
+        "leave one of them out",
+    ),
+    put(
+        "a fold of an ensemble",
+        "target: y",
+        "target: y, split: {fold: {of: 3, number: 1}}}\nensemble: 2\nregularization: {l1: 0",
+        "c.yaml:1:51  data.split.fold: is for one network, and ensemble trains several; leave one out",
+    ),
     # checkpoints
     put(
         "a checkpoint every 5",

@@ -50,6 +50,11 @@ def every(name: str, command: str, remedy: str) -> Iterator[Row]:
         yield run(f"{name} is {what}", change, f"{path}: {says}; {remedy}", command)
 
 
+def moved(name: str, to: str) -> Change:
+    """It lies elsewhere."""
+    return lambda: Path(name).rename(to)
+
+
 def newer(name: str) -> Change:
     """Tensors in a format that is still to come."""
     return lambda: write_tensors(Path(name), "nncli-weights-2", {"w": np.zeros(3, np.float32)})
@@ -214,6 +219,100 @@ ROWS = [
         trains("data.split.validation=0"),
         ("other: has no validation rows; set data.split.validation, or evaluate on another split or a file"),
         command="evaluate other --split validation",
+    ),
+    # ensembles
+    *(
+        run(f"an ensemble: {what}", both(trains("ensemble=2"), change), says, command)
+        for what, change, says, command in [
+            (
+                "a member is a link",
+                both(
+                    moved("other/members/1", "elsewhere"),
+                    lambda: Path("other/members/1").symlink_to(Path.cwd() / "elsewhere"),
+                ),
+                "other/members/1: is a link; a run keeps all of it in itself",
+                "evaluate other",
+            ),
+            (
+                "its members lie elsewhere",
+                both(
+                    moved("other/members", "elsewhere"),
+                    lambda: Path("other/members").symlink_to(Path.cwd() / "elsewhere"),
+                ),
+                "other/members: is a link; a run keeps all of it in itself",
+                "resume other training.epochs=5",
+            ),
+            (
+                "a member is missing",
+                moved("other/members/1", "elsewhere"),
+                "other/members/1: is missing; nncli resume other trains it again",
+                "predict other points.csv",
+            ),
+            (
+                "a member more than there is",
+                edits("other/config.yaml", "members: 2", "members: 3"),
+                "other/members/2: is missing; nncli resume other trains it again",
+                "export other -o m.py",
+            ),
+            (
+                "of two that are none of one kind",
+                edits("other/members/1/config.yaml", "precision: float32", "precision: float64"),
+                "other/members/1: layers.0.weight is of float32, and its config asks for float64; train again",
+                "evaluate other",
+            ),
+            (
+                "of another target than its members",
+                json_with("other/preprocess.json", "target", "classes", value=["in", "into"]),
+                "other/preprocess.json: is of another target than its members; "
+                "remove it: nncli resume other writes it again",
+                "evaluate other",
+            ),
+            (
+                "with other numbers than its data have",
+                json_with("other/preprocess.json", "features", "shift", value=[0, 0]),
+                "other/preprocess.json: does not follow from the run's config and data; "
+                "remove it: nncli resume other writes it again",
+                "evaluate other",
+            ),
+            (
+                "whose summary lists no members",
+                json_with("other/summary.json", "members", value={"a": 1}),
+                "other/members/0: is not as it was when the ensemble was done; "
+                "nncli resume other works its result out again",
+                "evaluate other",
+            ),
+            (
+                "whose status is a list",
+                json_with("other/summary.json", "status", value=["completed"]),
+                "other: has no result yet: its training did not end; nncli resume other goes on",
+                "evaluate other",
+            ),
+            (
+                "a member that there is not",
+                nothing,
+                "other: has no member 2: they are numbered from 0 to 1",
+                "explain other --member 2",
+            ),
+            (
+                "resumed with other members",
+                nothing,
+                "override 'ensemble.members=3'  ensemble.members: was 2, and a run cannot go on with 3; "
+                "train anew for that",
+                "resume other ensemble.members=3",
+            ),
+        ]
+    ),
+    run(
+        "a member of one network",
+        nothing,
+        "run: is one network, without members; leave --member out",
+        command="explain run --member 0",
+    ),
+    run(
+        "a member of a config",
+        nothing,
+        "member 1: is of a run; leave it out, or name the run of an ensemble",
+        command="explain c.yaml --member 1",
     ),
     # its files
     *(

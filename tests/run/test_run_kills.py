@@ -24,7 +24,7 @@ import pytest
 
 import nncli
 from nncli.training.events import Event
-from runs import content
+from runs import content, ensemble_content
 
 KILLS = int(os.environ.get("NNCLI_KILLS", "3"))
 """Of whole commands, at random instants."""
@@ -187,6 +187,25 @@ def test_killed_behind_any_system_call_a_resumption_goes_on_to_the_same_bits() -
         assert rubbish(path) == []
     print(f"a resumption was killed behind {tried} system calls, and always ended the same")
     assert tried >= 90 // CALLS_BETWEEN
+
+
+def test_killed_behind_any_system_call_an_ensemble_goes_on_to_the_same_bits() -> None:
+    config = nncli.load_config("c.yaml", ["ensemble=2", "training.epochs=2", "training.checkpoint.every=5 steps"])
+    whole = ensemble_content(nncli.train(config, directory="whole").path)
+    calls = tried = 0
+    while True:
+        calls += 4 * CALLS_BETWEEN
+        path = Path(f"run-{calls}")
+        if not killed_behind(calls, lambda: nncli.train(config, directory=path)):  # noqa: B023
+            break
+        tried += 1
+        if (path / "config.yaml").exists():
+            if tried % 2:  # killed again while it resumes
+                killed_behind(calls // 2, lambda: nncli.resume(path))  # noqa: B023
+            assert ensemble_content(nncli.resume(path).path) == whole
+            assert rubbish(path) == []
+    print(f"an ensemble was killed behind {tried} system calls, and always ended the same")
+    assert tried >= 150 // CALLS_BETWEEN // 4
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
