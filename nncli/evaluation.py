@@ -232,7 +232,7 @@ def _split(trained: Trained, split: Split) -> Part:
 
 
 def _file(trained: Trained, data: Path) -> Part:
-    table = read_file(trained.config, data, weight_needed=False)
+    table = read_file(trained.config, data, weight_needed=False, kinds=trained.preprocessing.features.kinds)
     return prepare(table, trained.preprocessing, np.dtype(trained.config.training.precision))
 
 

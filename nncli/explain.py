@@ -9,7 +9,7 @@ import numpy as np
 
 from nncli.builder import Experiment, build
 from nncli.config.schema import Config
-from nncli.data.preprocess import ClassEncoding, LabelEncoding, select_features, target_values
+from nncli.data.preprocess import ClassEncoding, LabelEncoding, target_values
 from nncli.engine.buffers import Array
 from nncli.engine.metrics import decide, decide_labels
 from nncli.engine.parameters import Weights
@@ -140,9 +140,9 @@ def _explanation(experiment: Experiment, source: str, which: str, weights: Weigh
         if isinstance(encoding, LabelEncoding):
             predicted = decide_labels(P, threshold)
         else:
-            told = experiment.network.loss.readings(P, encoding.scale, encoding.shift)
+            told = encoding.readings(experiment.network.loss, P)
             predicted = told.pop("prediction")
-    scaled = preprocessing.features.method != "none"
+    features = preprocessing.features
     return Explanation(
         source=source,
         weights=which,
@@ -150,8 +150,8 @@ def _explanation(experiment: Experiment, source: str, which: str, weights: Weigh
         training_rows=len(part),
         rows=rows,
         places=tuple(table.place(int(place)) for place in places),
-        features=preprocessing.features.names,
-        raw=select_features(table, preprocessing.features.names)[places] if scaled else None,
+        features=features.outputs,
+        raw=None if features.unchanged else features.shown(table.cells, places),
         classes=encoding.classes if isinstance(encoding, ClassEncoding) else None,
         target_names=table.target_names if isinstance(encoding, ClassEncoding) else encoding.names,
         targets=own,

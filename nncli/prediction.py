@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 
+from nncli.builder import reading
+from nncli.data.cells import Array
 from nncli.data.delimited import read_blocks
 from nncli.data.files import SEPARATORS, check_exists
 from nncli.data.frame import features_from_frame
 from nncli.data.parquet import read_parquet_blocks
 from nncli.data.preprocess import ClassEncoding, LabelEncoding
-from nncli.data.table import Array, place
+from nncli.data.table import place
 from nncli.engine.inference import Inference, batch_rows
 from nncli.engine.metrics import decide, decide_labels
 from nncli.errors import DataError, RunError
@@ -104,14 +106,16 @@ class _Writer:
         import polars as pl
 
         trained, frame = self._trained, part.frame
-        scaling = trained.preprocessing.features
-        X = features_from_frame(frame, origin, scaling.names, first_line=part.first_line, first_row=part.first_row)
-        inputs = np.ones((len(X), trained.network.inputs + 1), trained.weights.theta.dtype)
+        features, n = trained.preprocessing.features, len(frame)
+        how = reading(trained.config, features.kinds)
+        cells = features_from_frame(
+            frame, origin, features.names, how, first_line=part.first_line, first_row=part.first_row
+        )
+        inputs = np.ones((n, trained.network.inputs + 1), trained.weights.theta.dtype)
         before = 0 if part.first_line is not None else part.first_row
-        rows = np.arange(len(X))
-        scaling.apply(X, rows, inputs[:, :-1], lambda row: place(origin, part.first_line, before + row))
-        if self._inference is None or len(self._inference.predictions) != len(X):
-            self._inference = Inference(trained.network, trained.weights, len(X), threads=os.cpu_count() or 1)
+        features.apply(cells, np.arange(n), inputs[:, :-1], lambda row: place(origin, part.first_line, before + row))
+        if self._inference is None or len(self._inference.predictions) != n:
+            self._inference = Inference(trained.network, trained.weights, n, threads=os.cpu_count() or 1)
         self._inference.run(inputs)
         told = self._told(self._inference.predictions)
         kept = self._kept(frame, tuple(told), origin)
@@ -147,7 +151,7 @@ class _Writer:
                     return told
                 return told | {f"probability_{name}": P[:, i] for i, name in enumerate(encoding.names)}
             case scale:
-                readings = trained.network.loss.readings(P.astype(np.float64), scale.scale, scale.shift)
+                readings = scale.readings(trained.network.loss, P.astype(np.float64))
                 several = len(scale.names) > 1
                 return {
                     f"{kind.replace(' ', '_')}_{name}" if several else kind.replace(" ", "_"): values[:, i]

@@ -334,7 +334,7 @@ class _Story:
         """The parameters of stage ``i``, or something of their shapes."""
         stage = self._network.stages[i]
         return [
-            Quantity(f"{prefix}{_bare(self.names[i][p.name])}", self.names[i][p.name], "", views[tensor], tensor)
+            Quantity(f"{prefix}{SYMBOLS.get(p.name, p.name)}", self.names[i][p.name], "", views[tensor], tensor)
             for p in _parameters(stage)
             for tensor in (f"{stage.block}.{p.name}",)
         ]

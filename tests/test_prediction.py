@@ -182,7 +182,7 @@ def test_labels_are_0_and_1() -> None:
     ("content", "keep", "message"),
     [
         ("a\n1\n", None, "in.csv: no column 'b', there are a; a table needs every column of the training table"),
-        ("a,b\n1,\n", None, "in.csv line 2, column 'b': empty cell"),
+        ("a,b\n1,inf\n", None, "in.csv line 2, column 'b': inf is not finite"),
         ("a,b\n1,2\n", ("c",), "in.csv: no column 'c' to keep"),
         ("a,b,prediction\n1,2,3\n", None, "in.csv: its column 'prediction' has the name of an answer"),
         ("a,b\n", None, "in.csv: a header and no rows"),

@@ -5,7 +5,16 @@
 """
 
 from nncli.builder.build import build
-from nncli.builder.data import Rows, Tables, debugging_rows, engine_rows, load_dataset, read_file
+from nncli.builder.data import (
+    Rows,
+    Tables,
+    debugging_rows,
+    engine_rows,
+    feature_encoding,
+    load_dataset,
+    read_file,
+    reading,
+)
 from nncli.builder.experiment import Experiment
 from nncli.builder.network import build_network
 
@@ -17,6 +26,8 @@ __all__ = [
     "build_network",
     "debugging_rows",
     "engine_rows",
+    "feature_encoding",
     "load_dataset",
     "read_file",
+    "reading",
 ]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from nncli.config.schema import Config, Split
+from nncli.data.cells import SHOWN, Kind
 from nncli.data.dataset import Dataset, Part, make_dataset
+from nncli.data.features import KINDS, Encoding
 from nncli.data.files import is_folder, read_table
+from nncli.data.frame import Reading
 from nncli.data.idx import read_idx_folder
 from nncli.data.preprocess import Preprocessing
-from nncli.data.table import SHOWN, Table, shortened
+from nncli.data.table import Table, shortened
 from nncli.engine import losses
 from nncli.engine.buffers import Array
+from nncli.engine.embeddings import NumberEmbedding
 from nncli.engine.losses import Loss
 from nncli.engine.network import Network
 from nncli.engine.optimizers import Minimizer, Optimizer
@@ -24,7 +29,7 @@ from nncli.weighing import Weighing
 
 BATCH = 32
 """Rows in a batch if nothing is said."""
-SPLIT = {"data.split", *(f"data.split.{key}" for key in Split.model_fields)}
+OF_DATA = {"data.split", *(f"data.split.{key}" for key in Split.model_fields), "data.preprocess.columns"}
 """Keys that only the data can show to be wrong."""
 
 
@@ -58,13 +63,17 @@ def load_dataset(config: Config, tables: Tables | None = None, fitted: Preproces
     if loss.regression and train.categorical:
         message = f"{loss.name} goes with a target of numbers, and this one stands for classes"
         raise ConfigError([config.problem("loss", message, "cross_entropy goes with classes")])
+    if loss.spreads and target == "log":
+        message = f"{loss.name} tells a deviation, and that of a logarithm is none of the target"
+        remedy = "take `loss: quantile`, whose quantiles can be turned back, or another scaling"
+        raise ConfigError([config.problem("data.preprocess.target", message, remedy)])
     try:
         return make_dataset(
             train,
             validation=validation,
             test=test,
             classification=True if loss.classification else False if loss.regression else None,
-            numeric=data.preprocess.numeric,
+            encoding=feature_encoding(config),
             target="none" if loss.natural_units and target == "auto" else target,
             validation_share=data.split.validation,
             test_share=data.split.test,
@@ -75,9 +84,25 @@ def load_dataset(config: Config, tables: Tables | None = None, fitted: Preproces
             fitted=fitted,
         )
     except DataError as error:
-        if not all(problem.where in SPLIT for problem in error.problems):
+        if not all(problem.where in OF_DATA for problem in error.problems):
             raise
         raise ConfigError([config.problem(p.where, p.message, p.remedy) for p in error.problems]) from None
+
+
+def feature_encoding(config: Config) -> Encoding:
+    """What is to become of the features."""
+    said = config.data.preprocess
+    numbers: NumberEmbedding = config.model.input.numbers.build()
+    return Encoding(
+        said.numeric,
+        said.categorical,
+        said.dates,
+        said.missing,
+        said.rare,
+        said.clip,
+        numbers.bins if numbers.takes_edges else None,
+        columns=said.columns,
+    )
 
 
 def debugging_rows(config: Config, dataset: Dataset) -> Dataset:
@@ -102,10 +127,22 @@ def batch_size(config: Config, optimizer: Optimizer | Minimizer, n: int) -> int:
     return n if size == "full" else min(size, n)
 
 
-def read_file(config: Config, path: Path, *, weight_needed: bool = True) -> Table:
+def read_file(
+    config: Config,
+    path: Path,
+    *,
+    weight_needed: bool = True,
+    kinds: Mapping[str, Kind] | None = None,
+    order: Mapping[str, str] | None = None,
+) -> Table:
     """Read ``path`` with the columns that ``config`` names; of a folder of IDX files, the training images.
 
-    Unless ``weight_needed``, the column of weights may be missing.
+    Args:
+        config: The config.
+        path: The file.
+        weight_needed: Whether the column of weights has to be there, if there is one.
+        kinds: What the features hold, where that is known.
+        order: The columns by which its rows are split, where they are.
     """
     data = config.data
     folder = is_folder(path)
@@ -125,7 +162,16 @@ def read_file(config: Config, path: Path, *, weight_needed: bool = True) -> Tabl
         drop=tuple(data.drop),
         weight=data.weight,
         weight_needed=weight_needed,
+        order=order,
+        reading=reading(config, kinds),
     )
+
+
+def reading(config: Config, kinds: Mapping[str, Kind] | None) -> Reading:
+    """How cells are to be read, if it is known of some columns what ``kinds`` they are."""
+    said = config.data.preprocess
+    named = {name: KINDS[method] for name, method in said.columns.items()}
+    return Reading({**named, **(kinds or {})}, frozenset(said.missing_values))
 
 
 def _tables(config: Config) -> Tables:
@@ -141,12 +187,14 @@ def _tables(config: Config) -> Tables:
         return Tables(table)
     path = config.data_path("path")
     assert path is not None  # cross_check: one of source and path is given
+    folder = data.weight is None and is_folder(path)
+    images, test_images = read_idx_folder(path) if folder else (None, None)
+    train = images or read_file(config, path, order=data.split.order)
     own = {key: config.data_path(key) for key in ("validation_path", "test_path")}
-    validation, test = (None if file is None else read_file(config, file) for file in own.values())
-    if data.weight is None and is_folder(path):
-        images, test_images = read_idx_folder(path)
-        return Tables(images, validation, test if test is not None else test_images)
-    return Tables(read_file(config, path), validation, test)
+    validation, test = (
+        None if file is None else read_file(config, file, kinds=train.cells.kinds) for file in own.values()
+    )
+    return Tables(train, validation, test if test is not None else test_images)
 
 
 def engine_rows(part: Part, network: Network, weighing: Weighing) -> Rows:

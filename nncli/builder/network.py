@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nncli.builder.inputs import input_layers, random_layers
 from nncli.config.schema import Block, Config, Regularization
 from nncli.data.preprocess import ClassEncoding, LabelEncoding, Preprocessing
 from nncli.engine import activations, initializers, losses
@@ -12,7 +13,6 @@ from nncli.engine.constraints import MaxNorm
 from nncli.engine.initializers import Initializer
 from nncli.engine.layers import Activate, Dense, Layer, Normalize
 from nncli.engine.network import INPUT, Network
-from nncli.engine.noise import Dropout, GaussianNoise
 from nncli.engine.norms import Norm
 from nncli.engine.penalties import Penalty
 from nncli.engine.residual import Fork, Join
@@ -23,9 +23,11 @@ from nncli.text import count
 def build_network(config: Config, preprocessing: Preprocessing) -> Network:
     """The network of ``config`` for data so preprocessed."""
     _refuse_one_class(config, preprocessing)
-    blocks, given = config.model.layers, config.model.input
-    layers: list[tuple[str, Layer]] = [(INPUT, layer) for layer in _random(given.noise, given.dropout)]
-    inputs = width = sum(slot.width for slot in preprocessing.features.slots)
+    blocks, slots = config.model.layers, preprocessing.features.slots
+    layers: list[tuple[str, Layer]] = [(INPUT, layer) for layer in input_layers(config, slots)]
+    inputs = width = sum(slot.width for slot in slots)
+    for _, layer in layers:
+        width = layer.width(width)
     for i, block in enumerate(blocks):
         last = i == len(blocks) - 1
         units = _output_units(config, preprocessing) if last else block.units
@@ -55,16 +57,9 @@ def _layers(block: Block, inputs: int, units: int, common: Regularization) -> It
         yield Normalize(norm)
     if activation.name != "identity":
         yield Activate(activation)
-    yield from _random(block.noise, block.dropout)
+    yield from random_layers(block.noise, block.dropout)
     if block.residual:
         yield Join(inputs, units, initializer, penalty, constraint)
-
-
-def _random(noise: float, dropout: float) -> Iterator[Layer]:
-    if noise:
-        yield GaussianNoise(noise)
-    if dropout:
-        yield Dropout(dropout)
 
 
 def _initializer(block: Block, activation: Activation) -> Initializer:

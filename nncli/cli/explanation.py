@@ -84,7 +84,7 @@ def _example(explanation: Explanation, width: int) -> Iterator[str]:
     scaled = "" if raw is None else ", scaled as in the training"
     if one:
         yield from _text(f"X {X.shape}{scaled}", width)
-        own = [] if raw is None else [["value", *map(_number, raw[0])]]
+        own = [] if raw is None else [["value", *map(_cell, raw[0])]]
         yield from _table([["feature", *names], *own, ["x", *map(_number, X[0])]], width)
     else:
         yield from _text(f"features: {', '.join(_ends(names))}", width)
@@ -184,6 +184,11 @@ def _own(values: Array) -> str:
     rows = values.reshape(len(values), -1).tolist()
     cells = [", ".join(_number(x) if isinstance(x, float) else str(x) for x in row) for row in rows]
     return ", ".join(_ends(cells if len(rows[0]) == 1 or len(rows) == 1 else [f"({cell})" for cell in cells]))
+
+
+def _cell(x: object) -> str:
+    """A number, a text, or a gap."""
+    return "" if x is None else x if isinstance(x, str) else _number(x)  # type: ignore[arg-type]
 
 
 def _number(x: float) -> str:

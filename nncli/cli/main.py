@@ -16,6 +16,7 @@ from nncli.cli import (
     explain,
     export,
     gradcheck,
+    init,
     lr_find,
     predict,
     profile,
@@ -37,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("init")(init.init)
 app.command("train")(train.train)
 app.command("resume")(resume.resume)
 app.command("reproduce")(reproduce.reproduce)

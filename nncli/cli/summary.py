@@ -10,6 +10,7 @@ import yaml
 
 from nncli.cli.console import stdout
 from nncli.cli.plain import count
+from nncli.engine.network import INPUT
 from nncli.engine.summary import BlockSummary
 from nncli.summary import Summary
 from nncli.text import bytes_text
@@ -68,7 +69,8 @@ def page(summary: Summary, width: int) -> Iterator[str]:
 
 
 def _widths(summary: Summary) -> str:
-    return "-".join(str(block.shape[-1]) for block in summary.blocks if block.parameters or block.name == "input")
+    learned = [block.shape[-1] for block in summary.blocks if block.parameters and block.name != INPUT]
+    return "-".join(map(str, [summary.inputs, *learned]))
 
 
 def _table(summary: Summary, width: int) -> Iterator[str]:

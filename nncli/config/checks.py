@@ -42,6 +42,14 @@ def _data(config: Config) -> Iterator[Problem]:
     if validation + test >= 1:
         message = f"validation and test together are {validation + test:g} of the rows"
         yield config.problem("data.split", message, "leave some to train on")
+    order, split = data.split.order, "data.split"
+    for key in order:
+        if data.source is not None:
+            yield config.problem(f"{split}.{key}", "names a column, and data.source has none", "leave it out")
+    if len(order) > 1:
+        yield config.problem(split, "goes by group or by time, not by both", "leave one out")
+    if order and not data.split.shuffle and "time" in order:
+        yield config.problem(f"{split}.shuffle", "the rows are in the order of split.time", "leave one out")
     targets = [data.target] if isinstance(data.target, str) else data.target or []
     for key, names in (("target", targets), ("features", data.features or []), ("drop", data.drop)):
         for name in sorted(name for name, count in Counter(names).items() if count > 1):

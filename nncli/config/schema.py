@@ -14,7 +14,9 @@ from nncli import scoring
 from nncli.config.document import Document, KeyPath, display
 from nncli.config.pieces import Piece, Strict, piece_field
 from nncli.data import sources
-from nncli.engine import activations, initializers, losses, norms, optimizers, schedules
+from nncli.data.features import Categorical, Dates, Numeric
+from nncli.data.frame import MISSING
+from nncli.engine import activations, embeddings, initializers, losses, norms, optimizers, schedules
 from nncli.errors import Problem
 
 ClassWeight = Literal["balanced"] | dict[str, Annotated[float, Ge(0)]]
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     Loss: TypeAlias = Piece
     Metric: TypeAlias = Piece
     Norm: TypeAlias = Piece
+    NumberEmbedding: TypeAlias = Piece
     Optimizer: TypeAlias = Piece
     Schedule: TypeAlias = Piece
     Source: TypeAlias = Piece
@@ -41,6 +44,7 @@ else:
     Loss = piece_field(losses.registry, "cross_entropy", _class_weight)
     Metric = piece_field(scoring.registry, "accuracy")
     Norm = piece_field(norms.registry, "layer")
+    NumberEmbedding = piece_field(embeddings.registry, "periodic")
     Optimizer = piece_field(optimizers.registry, "adam")
     Schedule = piece_field(schedules.registry, "constant")
     Source = piece_field(sources.registry, "iris")
@@ -61,16 +65,44 @@ class Split(Strict):
     shuffle: bool = Field(
         True, description="draw the rows at random; false: the last are the test rows, and those before them validate"
     )
+    group: Text | None = Field(None, description="a column: rows that have the same in it are in the same part")
+    time: Text | None = Field(
+        None, description="a column of dates or numbers: the latest rows are the test rows, and those before validate"
+    )
+
+    @property
+    def order(self) -> dict[str, str]:
+        """The columns that it goes by."""
+        return {key: name for key, name in (("group", self.group), ("time", self.time)) if name is not None}
 
 
 class Preprocess(Strict):
     """What is done to the columns; fitted on the training rows alone."""
 
-    numeric: Literal["standardize", "minmax", "none"] = Field(
-        "standardize", description="to mean 0 and deviation 1, to 0..1, or left as they are"
+    numeric: Numeric = Field(
+        "standardize",
+        description="numbers: to mean 0 and deviation 1; to median 0 and quartiles 1 apart; to 0..1; to normal "
+        "scores by quantiles; standardized logarithms, sign(x)·log(1 + |x|); or left as they are",
     )
-    target: Literal["auto", "standardize", "none"] = Field(
-        "auto", description="scaling of a regression target; auto: standardize"
+    clip: Annotated[float, Gt(0)] | None = Field(
+        None, description="scaled numbers are bent so that none goes beyond it: x/√(1 + (x/clip)²)"
+    )
+    categorical: Categorical = Field(
+        "one_hot", description="text: a column of 0 and 1 for each value, or a learned embedding"
+    )
+    rare: Count = Field(3, description="text: values that fewer training rows have share one column")
+    dates: Literal[Dates, "refuse"] = Field(
+        "cyclic", description="dates: time, and sine and cosine of the year, the week and the day; or refused"
+    )
+    missing: Literal["impute", "refuse"] = Field(
+        "impute", description="gaps: filled with the middle of the column, and an own column says where; or refused"
+    )
+    missing_values: list[str] = Field(
+        list(MISSING), description="what stands in a feature of a text file where there is nothing; an empty cell, too"
+    )
+    columns: dict[Text, Numeric | Categorical | Dates] = Field({}, description="another encoding for single columns")
+    target: Literal["auto", "standardize", "log", "none"] = Field(
+        "auto", description="scaling of a regression target, whose figures are in its own units; auto: standardize"
     )
 
 
@@ -119,10 +151,19 @@ class Block(Strict):
 
 
 class Input(Strict):
-    """What is done to the inputs in the training, and not in predictions."""
+    """What is done to the inputs in front of the first block."""
 
-    noise: Factor = Field(0.0, description="deviation of the normal noise that is added to them")
-    dropout: Share = Field(0.0, description="share of them that are set to 0 at random, the others enlarged")
+    numbers: NumberEmbedding = Field(
+        "none", description="what each number becomes; none: it goes in as it is", validate_default=True
+    )
+    embedding_units: Literal["auto"] | Annotated[int, Ge(1), Le(10_000)] = Field(
+        "auto", description="units of a category that comes as a code; auto: min(600, 1.6·levels^0.56)"
+    )
+    noise: Factor = Field(0.0, description="deviation of the normal noise that is added to them in the training")
+    dropout: Share = Field(
+        0.0, description="share of them that are set to 0 at random in the training, the others enlarged"
+    )
+    scale: bool = Field(False, description="whether each is multiplied by a learned number of its own, 1 at the start")
 
 
 class Model(Strict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from nncli.errors import DataError, Problem
 from nncli.registry import nearest
@@ -18,8 +18,18 @@ def choose_features(
     features: tuple[str, ...] | None,
     drop: tuple[str, ...],
     weight: str | None = None,
+    aside: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
     """The names of the feature columns: ``features`` or all of ``known``, without ``drop``, ``target`` and ``weight``.
+
+    Args:
+        origin: What a person calls the table.
+        known: Its columns.
+        target: The target's.
+        features: Those asked for, None for all others.
+        drop: Those left out.
+        weight: That of the rows' weights.
+        aside: Setting -> a column that has another use, and is no feature unless it is named as one.
 
     Raises:
         DataError: All that is wrong with the choice at once: unknown, doubled or contradictory names, no target, no
@@ -32,7 +42,11 @@ def choose_features(
 
     if not target:
         wrong("no target column given", f"name one with `data.target`: {listed(known)}")
-    for setting, names in _settings(target, features, drop, weight):
+    aside = aside or {}
+    for setting, names in [
+        *_settings(target, features, drop, weight),
+        *((key, (name,)) for key, name in aside.items()),
+    ]:
         for name in dict.fromkeys(names):
             if name not in known:
                 wrong(f"`data.{setting}`: {missing('column', name, known)}")
@@ -49,7 +63,7 @@ def choose_features(
     for setting, names in (("target", target), ("features", features or ()), ("drop", drop)):
         if weight in names:
             wrong(f"{weight!r} is `data.weight` and in `data.{setting}`", "take it out of one of them")
-    left_out = {*target, *drop, weight}
+    left_out = {*target, *drop, weight, *(aside.values() if features is None else ())}
     chosen = tuple(name for name in (known if features is None else features) if name not in left_out)
     if not chosen and not problems:
         wrong("no feature column is left", f"the columns are {listed(known)}; `data.features` and `data.drop` choose")

@@ -10,17 +10,18 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import DTypeLike
 
+from nncli.data.cells import Array
+from nncli.data.features import Encoding
 from nncli.data.preprocess import (
     ClassEncoding,
     LabelEncoding,
     Preprocessing,
     Task,
     class_labels,
-    select_features,
     target_values,
 )
 from nncli.data.split import Indices, split_rows
-from nncli.data.table import Array, Table
+from nncli.data.table import Table
 from nncli.errors import DataError
 
 
@@ -29,7 +30,7 @@ class Part:
     """Rows ready for the engine.
 
     Attributes:
-        inputs: (n, d+1) of the training precision: the scaled features, and a last column of ones that carries the
+        inputs: (n, width+1) of the training precision: the encoded features, and a last column of ones that carries the
             bias through the engine's matrix products.
         targets: Class codes (n,) intp; labels (n, k) of 0 and 1, or scaled values (n, k), of the training precision.
         rows: (n,) where each row stands in ``table``, which has their weights.
@@ -46,7 +47,7 @@ class Part:
 
     @property
     def X(self) -> Array:  # noqa: N802
-        """The scaled features (n, d), a view of ``inputs``."""
+        """The encoded features (n, width), a view of ``inputs``."""
         return self.inputs[:, :-1]
 
     def take(self, rows: Indices) -> Part:
@@ -93,7 +94,7 @@ def make_dataset(
     validation: Table | None = None,
     test: Table | None = None,
     classification: bool | None = None,
-    numeric: str = "standardize",
+    encoding: Encoding | None = None,
     target: str = "auto",
     validation_share: float = 0.15,
     test_share: float = 0.15,
@@ -111,8 +112,9 @@ def make_dataset(
         test: The same for the test.
         classification: Whether the target stands for classes, or, in several columns, for labels; None: as the table
             says.
-        numeric: The scaling of the features: ``standardize``, ``minmax`` or ``none``.
-        target: That of a regression's target: ``auto`` (which is to standardize), ``standardize`` or ``none``.
+        encoding: What becomes of the features; None: what an ``Encoding`` says by default.
+        target: The scaling of a regression's target: ``auto`` (which is to standardize), ``standardize``, ``log`` or
+            ``none``.
         validation_share: The share of the training table for validation.
         test_share: The share of the training table for the test.
         stratify: Keep the classes in proportion; None: for classes (not for labels), when shuffling.
@@ -133,8 +135,12 @@ def make_dataset(
         test=0.0 if test is not None else test_share,
         shuffle=shuffle,
         rng=rng,
+        groups=train.order.get("group"),
+        times=train.order.get("time"),
     )
-    preprocessing = fitted or Preprocessing.fit(train, split.train, task, numeric=numeric, target=target)
+    preprocessing = fitted or Preprocessing.fit(
+        train, split.train, task, encoding=encoding or Encoding(), target=target
+    )
 
     def part(own: Table | None, rows: Indices) -> Part | None:
         if own is not None:
@@ -160,10 +166,9 @@ def prepare(table: Table, preprocessing: Preprocessing, dtype: DTypeLike, rows: 
     if rows is None:
         rows = np.arange(len(table), dtype=np.intp)
     features, fitted = preprocessing.features, preprocessing.target
-    X = select_features(table, features.names)
-    inputs = np.empty((len(rows), X.shape[1] + 1), dtype)
+    inputs = np.empty((len(rows), features.width + 1), dtype)
     inputs[:, -1] = 1
-    features.apply(X, rows, inputs[:, :-1], table.place)
+    features.apply(table.cells, rows, inputs[:, :-1], table.place)
     if isinstance(fitted, ClassEncoding):
         return Part(inputs, fitted.encode(table, rows), rows, table)
     if isinstance(fitted, LabelEncoding):
@@ -185,6 +190,8 @@ def fingerprint(**tables: Table | None) -> str:
         ]
         if table.weights is not None:
             arrays.append(((table.weight_name,), table.weights))
+        if table.levels or table.dates:  # tables of numbers have the fingerprint that they had before there were others
+            digest.update(json.dumps([role, sorted(table.levels.items()), sorted(table.dates)]).encode())
         for names, array in arrays:
             digest.update(json.dumps([role, names, array.dtype.str, array.shape]).encode())
             digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
@@ -201,7 +208,13 @@ def _task(table: Table, classification: bool) -> Task:
 def _strata(table: Table, task: Task, stratify: bool | None, shuffle: bool) -> Array | None:
     """The labels to keep in proportion, if the split is to."""
     if stratify is None:
-        stratify = task == "classification" and shuffle
+        stratify = task == "classification" and shuffle and not table.order
+    if stratify and table.order:
+        raise DataError(
+            f"rows that are split by {' and '.join(table.order)} cannot be stratified",
+            where="data.split.stratify",
+            remedy="leave it auto",
+        )
     if stratify and task != "classification":
         kind = "several labels are no classes" if task == "multilabel" else "a regression has no classes"
         raise DataError(f"{kind} to stratify by", where="data.split.stratify", remedy="leave it auto")

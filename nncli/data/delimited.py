@@ -13,9 +13,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from nncli.data.cells import SHOWN
 from nncli.data.columns import listed
 from nncli.data.room import COPIES, refuse_too_large, refuse_too_many_columns
-from nncli.data.table import SHOWN, shortened
+from nncli.data.table import shortened
 from nncli.data.zstd import MAGIC, most_content
 from nncli.errors import DataError, Problem
 from nncli.machine import memory_limit

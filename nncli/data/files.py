@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nncli.data.delimited import read_delimited
-from nncli.data.frame import table_from_frame
+from nncli.data.frame import Reading, table_from_frame
 from nncli.data.npz import read_npz
 from nncli.data.parquet import read_parquet
 from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.filekind import irregular
 from nncli.registry import nearest
+
+if TYPE_CHECKING:
+    import polars as pl
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 SUFFIXES = ".csv, .tsv (each also .gz or .zst), .parquet, .npz"
@@ -26,6 +32,8 @@ def read_table(
     drop: tuple[str, ...],
     weight: str | None = None,
     weight_needed: bool = True,
+    order: Mapping[str, str] | None = None,
+    reading: Reading | None = None,
 ) -> Table:
     """Read the table in ``path``; a folder of IDX files is read by `read_idx_folder`.
 
@@ -37,45 +45,80 @@ def read_table(
         drop: Columns to leave out.
         weight: The column (for npz, the array) of the rows' weights.
         weight_needed: Whether it has to be there; otherwise a table without it has no weights.
+        order: ``group`` and ``time`` -> the column by which rows are split, where they are.
+        reading: How cells of features are to be read.
 
     Raises:
         DataError: The file is not there, is of no known kind, or holds what cannot be used; every message says where
             and what to do.
     """
-    check_exists(path)
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    try:
-        match suffixes:
-            case [*_, ".csv" | ".tsv" as kind] | [*_, ".csv" | ".tsv" as kind, ".gz" | ".zst"]:
-                frame, first_line = read_delimited(path, SEPARATORS[kind])
-                inferred = True
-            case [*_, ".parquet"]:
-                frame, first_line = read_parquet(path), None
-                inferred = False
-            case [*_, ".npz"]:
-                return read_npz(
-                    path, target=target, features=features, drop=drop, weight=weight, weight_needed=weight_needed
-                )
-            case _:
-                raise DataError(
-                    f"unknown kind of file {''.join(path.suffixes) or path.name!r}",
-                    where=path.name,
-                    remedy=f"known are {SUFFIXES}, and folders of IDX files",
-                )
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    if weight not in frame.columns and not weight_needed:
+    if path.suffix.lower() == ".npz":
+        check_exists(path)
+        _refuse_order(path, order)
+        try:
+            return read_npz(
+                path, target=target, features=features, drop=drop, weight=weight, weight_needed=weight_needed
+            )
+        except OSError as error:
+            raise _unreadable(path, error) from None
+    read = read_columns(path)
+    if weight not in read.frame.columns and not weight_needed:
         weight = None
     return table_from_frame(
-        frame,
+        read.frame,
         path.name,
-        first_line=first_line,
-        inferred=inferred,
+        first_line=read.first_line,
+        inferred=read.text,
         target=target,
         features=features,
         drop=drop,
         weight=weight,
+        order=order,
+        reading=reading,
     )
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A file of named columns, as it stands.
+
+    Attributes:
+        frame: The columns; those of a text file all as text, without blanks around the cells.
+        first_line: The line of the first row, where every row is a line.
+        text: Whether it is a text file, which knows no types.
+    """
+
+    frame: pl.DataFrame
+    first_line: int | None
+    text: bool
+
+
+def read_columns(path: Path) -> Columns:
+    """Read a ``.csv`` or ``.tsv`` (also ``.gz``, ``.zst``) or a ``.parquet`` file.
+
+    Raises:
+        DataError: It is not there, is of no known kind, or cannot be read.
+    """
+    check_exists(path)
+    try:
+        match [suffix.lower() for suffix in path.suffixes]:
+            case [*_, ".csv" | ".tsv" as kind] | [*_, ".csv" | ".tsv" as kind, ".gz" | ".zst"]:
+                return Columns(*read_delimited(path, SEPARATORS[kind]), text=True)
+            case [*_, ".parquet"]:
+                return Columns(read_parquet(path), None, text=False)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    raise DataError(
+        f"unknown kind of file {''.join(path.suffixes) or path.name!r}",
+        where=path.name,
+        remedy=f"known are {SUFFIXES}, and folders of IDX files",
+    )
+
+
+def _refuse_order(path: Path, order: Mapping[str, str] | None) -> None:
+    for key, name in (order or {}).items():
+        message = f"`data.split.{key}` names {name!r}, and {path.name} has arrays, not columns"
+        raise DataError(message, where=path.name, remedy="give the rows as .csv or .parquet")
 
 
 def is_folder(path: Path) -> bool:

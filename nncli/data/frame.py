@@ -1,28 +1,21 @@
-"""From the columns of a polars frame to a `Table`: which are numbers, and which cells cannot be used.
+"""From the columns of a polars frame to a `Table`: what they hold, and which cells cannot be used.
 
-Nothing is guessed from the first rows: a column is made of numbers when every one of its cells is one.
+Nothing is guessed from the first rows: every cell of a column is looked at. Text is numbers or dates where more than
+half of its cells are, and then the others are mistakes; otherwise it is a category.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from nncli.data.cells import SHOWN, Array, Cells, Kind
 from nncli.data.columns import choose_features, missing
 from nncli.data.room import refuse_too_large
-from nncli.data.table import (
-    SHOWN,
-    Array,
-    BadCells,
-    Table,
-    feature_remedy,
-    place,
-    shortened,
-    target_remedy,
-    weight_remedy,
-)
+from nncli.data.table import BadCells, Table, feature_remedy, place, shortened, target_remedy, weight_remedy
 from nncli.errors import DataError, Problem
 from nncli.machine import memory_limit
 
@@ -33,6 +26,10 @@ _Message: TypeAlias = Callable[[Any], str]
 
 TRUTH = ("false", "true")  # booleans as class labels
 LONGEST_LABEL = 200  # characters; NumPy stores every label at the length of the longest
+MISSING = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
+"""Texts of a feature that mean that there is nothing, by default."""
+DATES = ("%Y-%m-%d", "%Y/%m/%d")
+TIMES = ("", " %H:%M", " %H:%M:%S%.f", "T%H:%M", "T%H:%M:%S%.f", "T%H:%M:%S%.fZ")
 
 
 def table_from_frame(
@@ -45,6 +42,8 @@ def table_from_frame(
     features: tuple[str, ...] | None,
     drop: tuple[str, ...],
     weight: str | None = None,
+    order: Mapping[str, str] | None = None,
+    reading: Reading | None = None,
 ) -> Table:
     """Turn ``frame`` into a table; columns that are neither feature, target nor weight are not looked at.
 
@@ -57,20 +56,42 @@ def table_from_frame(
         features: The feature columns, None for all others.
         drop: Columns to leave out.
         weight: The column of the rows' weights.
+        order: ``group`` and ``time`` -> the column by which rows are split, where they are.
+        reading: How cells of features are to be read.
 
     Raises:
         DataError: Columns as in `choose_features`; columns and cells that are not numbers, or are missing.
     """
-    names = choose_features(origin, frame.columns, target=target, features=features, drop=drop, weight=weight)
+    order, aside = order or {}, {f"split.{key}": name for key, name in (order or {}).items()}
+    names = choose_features(
+        origin, frame.columns, target=target, features=features, drop=drop, weight=weight, aside=aside
+    )
     reader = _Reader(origin, first_line, inferred)
-    X = reader.features(frame, names)
+    reading = reading or Reading()
+    cells = reader.features(frame, names, reading)
+    ordered = {key: reader.order(without(frame[name], reading.missing), key) for key, name in order.items()}
     targets = [reader.target(frame[name]) for name in target]
     w = None if weight is None else reader.weights(frame[weight])
     reader.refuse()
+
+    def table(y: Array, categorical: bool) -> Table:
+        return Table(
+            origin,
+            cells.values,
+            names,
+            y,
+            target,
+            categorical,
+            first_line,
+            weights=w,
+            weight_name=weight or "",
+            levels=cells.levels,
+            dates=cells.dates,
+            order=ordered,
+        )
+
     if len(targets) == 1:
-        categorical = targets[0].dtype.kind == "U"
-        y = targets[0]
-        return Table(origin, X, names, y, target, categorical, first_line, weights=w, weight_name=weight or "")
+        return table(targets[0], targets[0].dtype.kind == "U")
     truths = [values.dtype.kind == "U" and bool(np.isin(values, TRUTH).all()) for values in targets]
     for name, values, truth in zip(target, targets, truths, strict=True):
         if values.dtype.kind == "U" and not truth:
@@ -84,24 +105,30 @@ def table_from_frame(
             )
     reader.refuse()
     columns = [values == TRUTH[1] if truth else values for values, truth in zip(targets, truths, strict=True)]
-    y = np.column_stack(columns).astype(np.float64)
-    return Table(origin, X, names, y, target, all(truths), first_line, weights=w, weight_name=weight or "")
+    return table(np.column_stack(columns).astype(np.float64), all(truths))
 
 
 def features_from_frame(
-    frame: pl.DataFrame, origin: str, names: tuple[str, ...], *, first_line: int | None, first_row: int = 0
-) -> Array:
-    """The columns ``names`` of ``frame``, a part of a table, as a matrix (n, d).
+    frame: pl.DataFrame,
+    origin: str,
+    names: tuple[str, ...],
+    reading: Reading,
+    *,
+    first_line: int | None,
+    first_row: int = 0,
+) -> Cells:
+    """The columns ``names`` of ``frame``, a part of a table.
 
     Args:
         frame: As `table_from_frame` takes it.
         origin: The name of the file.
         names: The columns, in order.
+        reading: How cells are to be read.
         first_line: The line of the first row, if lines tell.
         first_row: How many rows of the table lie before it.
 
     Raises:
-        DataError: Columns that are not there; columns and cells that are not numbers, or are missing.
+        DataError: Columns that are not there; columns and cells that are not what they have to be.
     """
     problems = [
         Problem(missing("column", name, frame.columns), origin, "a table needs every column of the training table")
@@ -111,9 +138,22 @@ def features_from_frame(
     if problems:
         raise DataError(shortened(problems, len(problems)))
     reader = _Reader(origin, first_line, inferred=True, first_row=first_row)
-    X = reader.features(frame, names)
+    cells = reader.features(frame, names, reading)
     reader.refuse()
-    return X
+    return cells
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How cells of features are to be read.
+
+    Attributes:
+        kinds: What columns hold, where that is known; otherwise it is seen from their cells.
+        missing: Texts that mean that there is nothing.
+    """
+
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    missing: frozenset[str] = frozenset(MISSING)
 
 
 class _Reader:
@@ -137,59 +177,109 @@ class _Reader:
         if problems:
             raise DataError(problems)
 
-    def features(self, frame: pl.DataFrame, names: tuple[str, ...]) -> Array:
+    def features(self, frame: pl.DataFrame, names: tuple[str, ...], reading: Reading) -> Cells:
         """The columns as a matrix (n, d): uint8 or float32 if all of them are, float64 otherwise."""
         import polars as pl
 
-        kinds = {frame.schema[name] for name in names}
-        dtype = np.uint8 if kinds == {pl.UInt8()} else np.float32 if kinds == {pl.Float32()} else np.float64
-        X = np.empty((len(frame), len(names)), dtype)
-        for column, name in enumerate(names):
-            values = self._numbers(
-                frame[name], "features are numbers", feature_remedy(name), f"`data.drop: [{name}]` leaves it out"
+        columns = {name: without(frame[name], reading.missing) for name in names}
+        kinds = {name: reading.kinds.get(name) or kind_of_column(column) for name, column in columns.items()}
+        types = {column.dtype for column in columns.values()}
+        numeric = set(kinds.values()) == {"number"}
+        whole = numeric and types == {pl.UInt8()} and not any(column.has_nulls() for column in columns.values())
+        dtype = np.uint8 if whole else np.float32 if numeric and types == {pl.Float32()} else np.float64
+        values, levels = np.empty((len(frame), len(names)), dtype), dict[str, tuple[str, ...]]()
+        for j, (name, column) in enumerate(columns.items()):
+            match kinds[name]:
+                case "category":
+                    values[:, j], levels[name] = self._category(column)
+                case "date":
+                    values[:, j] = self._date(column)
+                case "number":
+                    otherwise = f"`data.drop: [{name}]` leaves it out"
+                    found = self._numbers(column, "features are numbers", feature_remedy(name), otherwise)
+                    if found is not None:
+                        values[:, j] = found.to_numpy()
+        dates = frozenset(name for name, kind in kinds.items() if kind == "date")
+        return Cells(self.origin, values, names, levels, dates)
+
+    def _category(self, column: pl.Series) -> tuple[Array, tuple[str, ...]]:
+        """For every cell (n,) which of the different texts it holds, and they, sorted."""
+        import polars as pl
+
+        text = column.cast(pl.String)
+        levels = text.drop_nulls().unique().sort()
+        codes = text.cast(pl.Enum(levels)).to_physical().cast(pl.Float64)
+        return codes.to_numpy(), tuple(levels)
+
+    def _date(self, column: pl.Series) -> Array:
+        """The cells (n,) in seconds since the beginning of 1970; NaN for a gap, and for what was noted as bad."""
+        import polars as pl
+
+        found = as_dates(column)
+        if found is None:
+            where = f"{self.origin}, column {column.name!r}"
+            self.problems.append(Problem(f"it holds {column.dtype}, and dates are wanted", where, "write 2024-01-31"))
+            return np.full(column.len(), np.nan)
+        wrong = found.is_null() & column.is_not_null()
+        self._note(column, wrong, lambda cell: f"{cell!r} is no date", "write 2024-01-31, or 2024-01-31 23:59")
+        return (found.dt.epoch("us").cast(pl.Float64) / 1e6).to_numpy()
+
+    def order(self, column: pl.Series, key: str) -> Array:
+        """What a split goes by (n,): whole numbers, the same for rows of one group; or how late each row is."""
+        import polars as pl
+
+        name = column.name
+        remedy = f"fill the cell or delete the row: the rows are split by {name!r}"
+        self._note(column, column.is_null(), lambda _: "empty cell", remedy)
+        if key == "group":
+            ranks = column.cast(pl.String).fill_null("").rank("dense").to_list()
+            return np.array(ranks, np.intp)
+        kind = kind_of_column(column)
+        if kind == "date":
+            return _filled(self._date(column))
+        if kind == "number":
+            found = self._numbers(column, "times are dates or numbers", remedy, "name another with `data.split.time`")
+            if found is not None:
+                return _filled(found.cast(pl.Float64).to_numpy())
+        else:
+            where = f"{self.origin}, column {name!r}"
+            self.problems.append(
+                Problem(
+                    "it holds text, and times are dates (2024-01-31) or numbers", where, "look at `data.split.time`"
+                )
             )
-            if values is not None and not values.has_nulls():
-                X[:, column] = values.to_numpy()
-        return X
+        return np.zeros(column.len())
 
     def weights(self, column: pl.Series) -> Array:
         """The column of the rows' weights (n,); zeros where cells were noted as bad."""
         import polars as pl
 
         name = column.name
-        values = self._numbers(column, "weights are numbers", weight_remedy(name), "name another with `data.weight`")
+        remedy = weight_remedy(name)
+        self._note(column, column.is_null(), lambda _: "empty cell", remedy)
+        values = self._numbers(column, "weights are numbers", remedy, "name another with `data.weight`")
         if values is None or values.has_nulls():
             return np.zeros(column.len())
-        return values.cast(pl.Float64).to_numpy()
+        self._note(column, values.is_nan(), lambda cell: f"{cell} is not finite", remedy)
+        return values.cast(pl.Float64).fill_nan(0).to_numpy()
 
     def _numbers(self, column: pl.Series, wanted: str, remedy: str, otherwise: str) -> pl.Series | None:
-        """The column as numbers, with bad cells noted and left as they are; None if it holds no numbers at all."""
-        name = column.name
+        """The column as numbers, null or NaN for a gap, bad cells noted; None if it holds no numbers at all."""
+        where = f"{self.origin}, column {column.name!r}"
         values = as_numbers(column)
         if values is None:
-            self.problems.append(
-                Problem(
-                    f"it holds {column.dtype}, and {wanted}",
-                    f"{self.origin}, column {name!r}",
-                    f"turn it into numbers; {otherwise}",
-                )
-            )
+            message, remedy = f"it holds {column.dtype}, and {wanted}", f"turn it into numbers; {otherwise}"
+            self.problems.append(Problem(message, where, remedy))
             return None
         unread = values.is_null() & column.is_not_null()
-        if unread.any() and 2 * unread.sum() > column.len() - column.null_count():
+        if _most(unread, column):
             row = int(unread.arg_true()[0])
-            self.problems.append(
-                Problem(
-                    f"it holds text ({column[row]!r} in {self.place(row)}), and {wanted}",
-                    f"{self.origin}, column {name!r}",
-                    f"turn it into numbers; {otherwise}",
-                )
-            )
+            message = f"it holds text ({column[row]!r} in {self.place(row)}), and {wanted}"
+            self.problems.append(Problem(message, where, f"turn it into numbers; {otherwise}"))
             return None
         self._note(column, unread, lambda cell: f"{cell!r} is not a number", remedy)
-        self._note(column, column.is_null(), lambda _: "empty cell", remedy)
         if values.dtype.is_float():
-            self._note(column, ~values.is_finite().fill_null(True), lambda cell: f"{cell} is not finite", remedy)
+            self._note(column, values.is_infinite().fill_null(False), lambda cell: f"{cell} is not finite", remedy)
         return values
 
     def target(self, column: pl.Series) -> Array:
@@ -246,6 +336,71 @@ class _Reader:
         rows = wrong.arg_true()
         first = [int(row) for row in rows[:SHOWN]]
         self.bad.add(rows.len(), [(row, column.name, message(column[row]), remedy) for row in first])
+
+
+def _filled(values: Array) -> Array:
+    """The values with 0 for a gap, which has been noted as bad."""
+    return np.where(np.isnan(values), 0.0, values)
+
+
+def without(column: pl.Series, missing: frozenset[str]) -> pl.Series:
+    """The column with gaps in place of the texts that mean one."""
+    import polars as pl
+
+    if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
+        return column
+    text = column.cast(pl.String)
+    gap = text.is_in(list(missing))
+    return text.set(gap, None) if gap.any() else text
+
+
+def kind_of_column(column: pl.Series) -> Kind:
+    """What the column holds, as far as it tells: no type tells that text stands for a category."""
+    import polars as pl
+
+    if column.dtype in (pl.Date, pl.Datetime):
+        return "date"
+    if column.dtype != pl.String:
+        return "number"
+    values = as_numbers(column)
+    if values is None or not _most(values.is_null() & column.is_not_null(), column):
+        return "number"
+    dates = as_dates(column)
+    return "category" if dates is None or _most(dates.is_null() & column.is_not_null(), column) else "date"
+
+
+def _most(wrong: pl.Series, column: pl.Series) -> bool:
+    """Whether more than half of the cells are ``wrong`` that are there at all."""
+    return bool(2 * wrong.sum() > column.len() - column.null_count())
+
+
+def as_dates(column: pl.Series) -> pl.Series | None:
+    """The column as points of time, null where a cell is missing or no date; None if its type knows no dates.
+
+    A time zone is heeded; without one, times are taken as they stand.
+    """
+    import polars as pl
+
+    if column.dtype == pl.Date:
+        return column.cast(pl.Datetime("us"))
+    if isinstance(column.dtype, pl.Datetime):
+        return (
+            column.dt.replace_time_zone(None) if column.dtype.time_zone is None else column.dt.convert_time_zone("UTC")
+        )
+    if column.dtype != pl.String:
+        return None
+    found = pl.Series(column.name, [None], pl.Datetime("us")).new_from_index(0, column.len())
+    for day in DATES:
+        for time in TIMES:
+            left = found.is_null() & column.is_not_null()
+            if not left.any():
+                return found
+            if time:
+                some = column.str.to_datetime(day + time, strict=False, time_unit="us")
+            else:  # which a format without a time asks for
+                some = column.str.to_date(day, strict=False).cast(pl.Datetime("us"))
+            found = found.zip_with(found.is_not_null(), some)
+    return found
 
 
 def as_numbers(column: pl.Series) -> pl.Series | None:

@@ -14,8 +14,9 @@ from typing import IO, cast
 
 import numpy as np
 
+from nncli.data.cells import Array
 from nncli.data.room import DEFLATE_RATIO, refuse_too_large, refuse_too_many_columns
-from nncli.data.table import Array, Table
+from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.machine import memory_limit
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nncli.data.table import Array
+from nncli.data.cells import Array
 from nncli.errors import DataError
 
 LARGEST = sys.float_info.max

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from nncli.data.cells import Array
 from nncli.data.columns import choose_features, missing
 from nncli.data.room import DEFLATE_RATIO, refuse_too_large, refuse_too_many_columns
-from nncli.data.table import Array, Table
+from nncli.data.table import Table
 from nncli.errors import DataError, Problem
 from nncli.machine import memory_limit
 

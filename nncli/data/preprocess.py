@@ -1,4 +1,4 @@
-"""What is fitted on the training rows and then applied to every row: scaled features, and coded or scaled targets."""
+"""What is fitted on the training rows and then applied to every row: encoded features, and coded or scaled targets."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from nncli.data.cells import SHOWN, Array
 from nncli.data.columns import listed, missing
+from nncli.data.features import Encoding, Features
 from nncli.data.jsonable import fields, malformed, sequence, texts
 from nncli.data.scaling import Scaling
-from nncli.data.table import SHOWN, Array, BadCells, Table, shortened
+from nncli.data.table import BadCells, Table, shortened
 from nncli.errors import DataError, Problem
 
 Task: TypeAlias = Literal["classification", "multilabel", "regression"]
@@ -185,34 +187,11 @@ def target_values(table: Table, names: tuple[str, ...]) -> Array:
     return values if names == table.target_names else values[:, [table.target_names.index(name) for name in names]]
 
 
-def select_features(table: Table, names: tuple[str, ...]) -> Array:
-    """The features (n, d) in the order of ``names``; other columns of the table are left out.
-
-    Raises:
-        DataError: Columns that the table does not have, all of them named.
-    """
-    if names == table.feature_names:
-        return table.features
-    position = {name: column for column, name in enumerate(table.feature_names)}
-    problems = [
-        Problem(
-            missing("column", name, table.feature_names),
-            table.origin,
-            "a table needs every column of the training table",
-        )
-        for name in names
-        if name not in position
-    ]
-    if problems:
-        raise DataError(shortened(problems, len(problems)))
-    return table.features[:, [position[name] for name in names]]
-
-
 @dataclass(frozen=True)
 class Preprocessing:
-    """All that was fitted: the scaling of the features, and the encoding or, for numbers, the scaling of the target."""
+    """All that was fitted: the encoding of the features, and that or, for numbers, the scaling of the target."""
 
-    features: Scaling
+    features: Features
     target: ClassEncoding | LabelEncoding | Scaling
 
     @property
@@ -227,27 +206,28 @@ class Preprocessing:
                 return "regression"
 
     @classmethod
-    def fit(cls, table: Table, rows: Array, task: Task, *, numeric: str, target: str) -> Preprocessing:
+    def fit(cls, table: Table, rows: Array, task: Task, *, encoding: Encoding, target: str) -> Preprocessing:
         """Fit on ``rows`` of ``table``, weighted as they are, and on nothing else of it.
 
         Args:
             table: The training table.
             rows: (m,) indices of the training rows.
             task: What the target stands for.
-            numeric: The scaling of the features: ``standardize``, ``minmax`` or ``none``.
-            target: That of a regression's target: ``standardize``, ``none``, or ``auto``, which is to standardize.
+            encoding: What becomes of the features.
+            target: The scaling of a regression's target: ``standardize``, ``log``, ``none``, or ``auto``, which is to
+                standardize.
 
         Raises:
-            DataError: As `Scaling.fit`, `ClassEncoding.fit`, `LabelEncoding.fit` and `target_values` do.
+            DataError: As the fits of each, and `target_values`, do.
         """
-        features = Scaling.fit(numeric, table.feature_names, table.features, rows, table.weights)
+        features = Features.fit(table.cells, rows, encoding, table.place, table.weights)
         if task == "classification":
             return cls(features, ClassEncoding.fit(table, rows))
         if task == "multilabel":
             return cls(features, LabelEncoding.fit(table, rows))
         names = table.target_names
         method = "standardize" if target == "auto" else target
-        return cls(features, Scaling.fit(method, names, target_values(table, names), rows, table.weights))
+        return cls(features, Scaling.fit(method, names, target_values(table, names), rows, weights=table.weights))
 
     def agrees(self, other: Preprocessing) -> bool:
         """Whether both were fitted on the same data; see `Scaling.agrees`."""
@@ -267,7 +247,7 @@ class Preprocessing:
             DataError: It was not written by `to_json`; ``where`` is what the message calls it.
         """
         found = fields(data, {"task", "features", "target"}, where)
-        features = Scaling.from_json(found["features"], f"{where}: features")
+        features = Features.from_json(found["features"], f"{where}: features")
         match found["task"]:
             case "classification":
                 return cls(features, ClassEncoding.from_json(found["target"], f"{where}: target"))

@@ -1,29 +1,35 @@
-"""Shift and scale of numeric columns, fitted on training rows."""
+"""Shift and scale of numeric columns, fitted on training rows; for skewed ones, of their logarithms."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 import numpy as np
 
+from nncli.data.cells import SHOWN, Array
 from nncli.data.jsonable import fields, numbers, texts
-from nncli.data.slots import Slot
-from nncli.data.table import SHOWN, Array, BadCells, chunks
+from nncli.data.table import chunks
+from nncli.data.writing import write
 from nncli.errors import DataError, Problem
 
-Method: TypeAlias = Literal["standardize", "minmax", "none"]
+if TYPE_CHECKING:
+    from nncli.engine.losses import Loss
+
+Method: TypeAlias = Literal["standardize", "robust", "minmax", "log", "none"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """x -> (x − shift) / scale, column by column.
+    """x -> (x − shift) / scale, column by column. What is missing (NaN) is not fitted on, and stays missing.
 
     Attributes:
-        method: ``standardize``: mean 0, variance 1 (of the training rows, divided by their number); ``minmax``: [0, 1];
-            ``none``: as it is. A constant column has scale 1, and so becomes 0 instead of noise blown up.
+        method: ``standardize``: mean 0, variance 1 (of the training rows, divided by their number); ``robust``: median
+            0, quartiles 1 apart, or the range 2 where those are equal (Holzmüller et al. 2024); ``minmax``: [0, 1];
+            ``log``: sign(x)·log(1 + |x|), standardized; ``none``: as it is. A constant column has scale 1, and so
+            becomes 0 instead of noise blown up.
         names: The names of the d columns.
         shift: (d,) float64.
         scale: (d,) float64, above 0.
@@ -34,16 +40,25 @@ class Scaling:
     shift: Array
     scale: Array
 
-    @property
-    def slots(self) -> tuple[Slot, ...]:
-        """What the columns of its result stand for."""
-        return tuple(Slot(name, "number") for name in self.names)
-
     @classmethod
     def fit(
-        cls, method: str, names: tuple[str, ...], values: Array, rows: Array, weights: Array | None = None
+        cls,
+        method: str,
+        names: tuple[str, ...],
+        values: Array,
+        rows: Array,
+        columns: list[int] | None = None,
+        weights: Array | None = None,
     ) -> Scaling:
-        """Fit on ``values`` (n, d) at the indices ``rows``; computed at float64 a chunk of rows at a time.
+        """Fit on ``values`` (n, all) at the indices ``rows``; computed at float64 a chunk of rows at a time.
+
+        Args:
+            method: One of ``METHODS``.
+            names: Of the d columns.
+            values: What they are fitted on.
+            rows: (m,) indices of rows.
+            columns: Where the d columns stand in ``values``; None: they are all that it has.
+            weights: (n,) what each row counts in a mean: k as much as k rows. One that weighs 0 counts nowhere.
 
         With ``weights`` (n,), a row that weighs k counts as k rows do, and one that weighs 0 not at all.
 
@@ -51,13 +66,24 @@ class Scaling:
             DataError: An unknown method, or numbers so large that their squares overflow float64.
         """
         d = len(names)
+        w = None
         if weights is not None and weights[rows].any():
             rows = rows[weights[rows] > 0]
+            w = weights[rows] / weights[rows].max()  # only their proportions count, and their sum may overflow
+
+        def parts() -> Iterator[tuple[Array, Array | None]]:
+            for part in chunks(len(rows), d):
+                x = values[rows[part]]
+                x = x if columns is None else x[:, columns]
+                yield signed_log(x.astype(np.float64)) if method == "log" else x, None if w is None else w[part]
+
         match method:
-            case "standardize":
-                shift, scale = _mean_and_deviation(values, rows, None if weights is None else weights[rows])
+            case "standardize" | "log":
+                shift, scale = _mean_and_deviation(d, parts)
+            case "robust":
+                shift, scale = _median_and_quartiles(d, parts)
             case "minmax":
-                low, high = _range(values, rows)
+                low, high = _range(d, parts)
                 with np.errstate(over="ignore"):
                     shift, scale = low, high - low
                 scale[scale == 0] = 1.0
@@ -68,39 +94,33 @@ class Scaling:
         _refuse_overflow(names, shift, scale)
         return cls(method, names, shift, scale)
 
+    def formula(self, X: Any) -> Any:
+        """The scaled columns (n, d) of ``X`` (n, d), in NumPy's functions."""
+        if self.method == "log":
+            X = signed_log(X)
+        return X if self.method == "none" else (X - self.shift) / self.scale
+
     def apply(self, values: Array, rows: Array, out: Array, place: Callable[[int], str]) -> None:
         """Write the scaled ``values`` (n, d) at ``rows`` (m,) into ``out`` (m, d), float32 or float64, chunk by chunk.
 
         Raises:
             DataError: A number that, scaled, is beyond the range of ``out``; ``place`` gives the place of its row.
         """
-        bad = BadCells(place)
-        largest = np.finfo(out.dtype).max
-        for part in chunks(len(rows), len(self.names)):
-            x = values[rows[part]].astype(np.float64, copy=False)
-            with np.errstate(over="ignore"):
-                x = (x - self.shift) / self.scale
-                out[part] = x
-            wrong = ~np.isfinite(out[part])
-            if wrong.any():
-                first = [(int(rows[part.start + row]), int(column)) for row, column in np.argwhere(wrong)[:SHOWN]]
-                bad.add(
-                    int(wrong.sum()),
-                    [
-                        (
-                            row,
-                            self.names[column],
-                            f"{values[row, column]} is beyond ±{largest:.2g} when scaled",
-                            "correct the cell, or set `training.precision: float64`",
-                        )
-                        for row, column in first
-                    ],
-                )
-        bad.refuse()
+        write(lambda some: self.formula(values[some].astype(np.float64, copy=False)), rows, out, place, self.names)
 
-    def invert(self, scaled: Array) -> Array:
+    def invert(self, scaled: Any) -> Any:
         """The values (n, d) at float64 in their own units, from ``scaled`` (n, d)."""
-        return scaled.astype(np.float64) * self.scale + self.shift
+        return self._undone(scaled.astype(np.float64) * self.scale + self.shift)
+
+    def readings(self, loss: Loss, P: Any) -> dict[str, Any]:
+        """What the outputs ``P`` (n, outputs) of a network with this ``loss`` say, in the target's own units.
+
+        See ``Loss.readings``; with ``log``, every number that it gives has to stand for a value of the target.
+        """
+        return {name: self._undone(told) for name, told in loss.readings(P, self.scale, self.shift).items()}
+
+    def _undone(self, X: Any) -> Any:
+        return np.sign(X) * np.expm1(np.absolute(X)) if self.method == "log" else X
 
     def agrees(self, other: Scaling) -> bool:
         """Whether both were fitted on the same data: on other machines, the last digits may differ."""
@@ -145,42 +165,77 @@ class Scaling:
         return cls(cast(Method, method), names, shift, scale)
 
 
-def _mean_and_deviation(values: Array, rows: Array, weights: Array | None) -> tuple[Array, Array]:
-    """The mean (d,) and standard deviation (d,) of the rows, in two passes; 1 in place of a deviation that is none.
+def signed_log(X: Any) -> Any:
+    """sign(x)·log(1 + |x|), which is 0 at 0 and goes on for every number."""
+    return np.sign(X) * np.log1p(np.absolute(X))
 
-    Weighted by ``weights`` (len(rows),), if there are any, of which only the proportions count.
-    """
-    n, d = len(rows), values.shape[1]
-    w = None if weights is None or not weights.any() else weights / weights.max()  # as is, their sum may overflow
-    total = float(n) if w is None else float(w.sum())
-    mean, squares, rest = np.zeros(d), np.zeros(d), np.zeros(d)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for part in chunks(n, d):
-            x = values[rows[part]]
-            mean += x.sum(axis=0, dtype=np.float64) if w is None else w[part] @ x
-        mean /= total
-        for part in chunks(n, d):
-            deviation = values[rows[part]] - mean
-            rest += deviation.sum(axis=0) if w is None else w[part] @ deviation
-            square = deviation * deviation
-            squares += square.sum(axis=0) if w is None else w[part] @ square
+
+_Parts: TypeAlias = Callable[[], Iterator[tuple[Array, Array | None]]]
+"""Rows (k, d), and the weights (k,) of them."""
+
+
+def _mean_and_deviation(d: int, parts: _Parts) -> tuple[Array, Array]:
+    """The mean (d,) and standard deviation (d,) of the rows, in two passes; 1 in place of a deviation that is none."""
+    rows, total, mean, squares, rest = 0, np.zeros(d), np.zeros(d), np.zeros(d), np.zeros(d)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for x, w in parts():
+            gaps = _gaps(x)
+            rows += len(x)
+            total += _sum(np.ones((len(x), 1)) if gaps is None else ~gaps, w)
+            mean += _sum(x if gaps is None else np.where(gaps, 0, x), w)
+        mean = np.where(total > 0, mean / total, 0)
+        for x, w in parts():
+            deviation = x - mean
+            gaps = _gaps(x)
+            if gaps is not None:
+                deviation[gaps] = 0
+            rest += _sum(deviation, w)
+            squares += _sum(deviation * deviation, w)
         variance = (squares - rest * rest / total) / total  # `rest` is 0 but for the rounding of the mean
         # The bound on the rounding error of two passes (Chan, Golub & LeVeque 1983): below it, a column is constant.
         # scikit-learn's StandardScaler draws the same line.
         eps = np.finfo(np.float64).eps
-        constant = np.isfinite(variance) & (variance <= n * eps * variance + (n * mean * eps) ** 2)
-    return mean, np.where(constant, 1.0, np.sqrt(np.maximum(variance, 0.0)))
+        constant = np.isfinite(variance) & (variance <= rows * eps * variance + (rows * mean * eps) ** 2)
+    return mean, np.where(constant | (total == 0), 1.0, np.sqrt(np.maximum(variance, 0.0)))
 
 
-def _range(values: Array, rows: Array) -> tuple[Array, Array]:
+def _median_and_quartiles(d: int, parts: _Parts) -> tuple[Array, Array]:
+    """The median (d,) and the distance (d,) of the quartiles, half the range where that is 0, 1 where both are."""
+    values = np.concatenate([x.astype(np.float64) for x, _ in parts()])
+    shift, scale = np.zeros(d), np.ones(d)
+    for j in range(d):
+        x = values[:, j]
+        x = x[~np.isnan(x)]
+        if len(x):
+            low, first, shift[j], third, high = np.quantile(x, [0, 0.25, 0.5, 0.75, 1])
+            with np.errstate(over="ignore"):
+                scale[j] = third - first or (high - low) / 2 or 1.0
+    return shift, scale
+
+
+def _range(d: int, parts: _Parts) -> tuple[Array, Array]:
     """The smallest and the largest value (d,) of each column, at float64."""
-    d = values.shape[1]
     low, high = np.full(d, np.inf), np.full(d, -np.inf)
-    for part in chunks(len(rows), d):
-        x = values[rows[part]]
-        np.minimum(low, x.min(axis=0), out=low)
-        np.maximum(high, x.max(axis=0), out=high)
+    for x, _ in parts():
+        np.fmin(low, np.fmin.reduce(x, axis=0), out=low)
+        np.fmax(high, np.fmax.reduce(x, axis=0), out=high)
+    nothing = low > high
+    low[nothing] = high[nothing] = 0
     return low, high
+
+
+def _sum(x: Array, w: Array | None) -> Array:
+    """The sum (d,) of the rows, weighted by ``w`` if there is one."""
+    total: Array = x.sum(axis=0, dtype=np.float64) if w is None else w @ x
+    return total
+
+
+def _gaps(x: Array) -> Array | None:
+    """Which cells are missing, if any."""
+    if x.dtype.kind != "f":
+        return None
+    gaps = np.isnan(x)
+    return gaps if gaps.any() else None
 
 
 def _refuse_overflow(names: tuple[str, ...], shift: Array, scale: Array) -> None:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from nncli.data.table import Array
+from nncli.data.cells import Array
 from nncli.errors import DataError, Problem
+from nncli.text import count
 
 Indices = NDArray[np.intp]
 
@@ -28,7 +29,17 @@ class Split:
     test: Indices
 
 
-def split_rows(n: int, *, labels: Array | None, validation: float, test: float, shuffle: bool, rng: Generator) -> Split:
+def split_rows(
+    n: int,
+    *,
+    labels: Array | None,
+    validation: float,
+    test: float,
+    shuffle: bool,
+    rng: Generator,
+    groups: Array | None = None,
+    times: Array | None = None,
+) -> Split:
     """Split ``n`` rows; a part has exactly round(share·n) rows (halves up, the share as it is written in decimals).
 
     With ``labels`` the split is stratified. The h held-out rows, validation and test together, are allotted to the
@@ -39,6 +50,11 @@ def split_rows(n: int, *, labels: Array | None, validation: float, test: float, 
     the same rule. So sizes are exact, and unless a class has nothing left to give, each is less than one row off its
     due in the training part and less than two in the others.
 
+    With ``groups`` all rows of a group are in one part. Groups are taken at random (without ``shuffle``, from the last
+    row backwards), first for the test: one that would bring a part further above its size than the part is below it is
+    left for the next. With ``times`` the latest rows are the test's, and those before them the validation's; rows of
+    one time are in one part, the earlier one if more than half of them belong there.
+
     Args:
         n: The number of rows.
         labels: (n,) classes to keep in proportion, or None; not looked at without ``shuffle``.
@@ -46,13 +62,19 @@ def split_rows(n: int, *, labels: Array | None, validation: float, test: float, 
         test: The share of the whole for the test, in [0, 1).
         shuffle: Draw the rows at random; otherwise the first rows train, then comes validation, then test.
         rng: Where the draws come from.
+        groups: (n,) which group each row belongs to, if they are to stay together.
+        times: (n,) how late each row is, if the parts are to follow one another.
 
     Raises:
         DataError: A share above 0 without a row, no row left for training, or none for some class.
     """
     held_out = _sizes(n, validation, test)
     train_size = n - sum(held_out)
-    if not shuffle:
+    if times is not None:
+        parts = _by_time(times, *held_out)
+    elif groups is not None:
+        parts = _by_group(groups, *held_out, rng if shuffle else None)
+    elif not shuffle:
         parts = np.split(np.arange(n), [train_size, train_size + held_out[0]])
     elif labels is None:
         parts = np.split(rng.permutation(n), [train_size, train_size + held_out[0]])
@@ -86,6 +108,58 @@ def _sizes(n: int, validation: float, test: float) -> tuple[int, int]:
     if problems:
         raise DataError(problems)
     return sizes[0], sizes[1]
+
+
+def _by_time(times: Array, validation: int, test: int) -> list[Indices]:
+    order = np.argsort(times, kind="stable")
+    ordered = times[order]
+    ends = [len(order)]
+    for size in (test, validation):
+        cut = ends[-1] - size
+        if size and cut:
+            first, behind = (
+                np.searchsorted(ordered, ordered[cut], "left"),
+                np.searchsorted(ordered, ordered[cut], "right"),
+            )
+            cut = int(behind if 2 * (cut - first) > behind - first else first)
+        ends.append(min(cut, ends[-1]))
+    _, last, before = ends
+    parts = [order[:before], order[before:last], order[last:]]
+    _refuse_empty(parts, validation, test, "data.split.time", "rows of one time are in one part")
+    return parts
+
+
+def _by_group(groups: Array, validation: int, test: int, rng: Generator | None) -> list[Indices]:
+    _, codes, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    if rng is None:
+        _, first = np.unique(codes[::-1], return_index=True)
+        order = np.argsort(first, kind="stable")
+    else:
+        order = rng.permutation(len(counts))
+    part_of, taken = np.zeros(len(counts), np.intp), np.zeros(3, np.intp)
+    wanted = {2: test, 1: validation}
+    for group in order:
+        for part, size in wanted.items():
+            short = size - taken[part]
+            if short > 0 and counts[group] - short <= short:
+                part_of[group] = part
+                taken[part] += counts[group]
+                break
+    of_row = part_of[codes]
+    parts = [np.flatnonzero(of_row == part) for part in range(3)]
+    _refuse_empty(
+        parts, validation, test, "data.split.group", f"all rows are in {count(len(counts), 'group')}, each in one part"
+    )
+    return parts
+
+
+def _refuse_empty(parts: list[Indices], validation: int, test: int, where: str, why: str) -> None:
+    wanted = {"training": (parts[0], 1), "validation": (parts[1], validation), "the test": (parts[2], test)}
+    for name, (part, size) in wanted.items():
+        if size and not len(part):
+            raise DataError(
+                f"no row is left for {name}: {why}", where=where, remedy="take other shares, or another column"
+            )
 
 
 def _stratified(labels: Array, validation: int, test: int, rng: Generator) -> list[Indices]:

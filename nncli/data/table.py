@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from nncli.data.cells import SHOWN, Array, Cells
 from nncli.errors import DataError, Problem
 
-Array: TypeAlias = NDArray[Any]
-
-SHOWN = 5  # offending cells that are named; a column of a million NaN is one mistake, not a million
 CHUNK = 1 << 18  # cells worked on at a time: 2 MB at float64, which stays in the cache
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Rows as read. Whoever holds one may rely on it: at least one row and one feature, every number finite.
+    """Rows as read: at least one row and one feature, no number infinite, and gaps in features alone.
 
     Attributes:
         origin: What a person calls it: ``train.csv``, ``iris``.
-        features: (n, d), uint8, float32 or float64.
+        features: (n, d), uint8, float32 or float64; see ``Cells.values``.
         feature_names: The d names of the columns.
         target: (n,) of str or integers for classes; (n, k) of 0 and 1 for labels; (n,) or (n, k) of numbers otherwise.
         target_names: The k names of the target's columns.
@@ -32,6 +28,10 @@ class Table:
         first_line: The line of row 0 in a text file whose every row is one line; None where lines mean nothing.
         weights: What each row counts in the loss (n,), float64; None where all count the same.
         weight_name: The name of that column.
+        levels: The different texts of each feature that is a category; see ``Cells``.
+        dates: The features that are dates.
+        order: What tells the rows' order or belonging together when they are split, by ``group`` and ``time``, (n,)
+            each; see ``data.split``.
 
     Raises:
         DataError: No row, cells that are not finite (the first few are named), weights that are negative or all 0.
@@ -47,6 +47,9 @@ class Table:
     first_line: int | None = None
     weights: Array | None = None
     weight_name: str = ""
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    dates: frozenset[str] = frozenset()
+    order: Mapping[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.features.ndim != 2 or self.features.shape[1] != len(self.feature_names) or not self.feature_names:
@@ -61,7 +64,7 @@ class Table:
         if not len(self):
             raise DataError("no rows", where=self.origin, remedy="a training needs some")
         bad = BadCells(self.place)
-        bad.add_nonfinite(self.features, self.feature_names, feature_remedy)
+        bad.add_infinite(self.features, self.feature_names, feature_remedy)
         bad.add_nonfinite(self.target.reshape(len(self), -1), self.target_names, target_remedy)
         if self.weights is not None:
             self._look_at_weights(self.weights, bad)
@@ -83,6 +86,11 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.features)
+
+    @property
+    def cells(self) -> Cells:
+        """The features."""
+        return Cells(self.origin, self.features, self.feature_names, self.levels, self.dates)
 
     def place(self, row: int) -> str:
         """Where ``row`` (from 0) stands: ``train.csv line 57``, or ``digits.npz row 57`` counted from 1."""
@@ -124,10 +132,23 @@ class BadCells:
 
     def add_nonfinite(self, values: Array, names: Sequence[str], remedy: Callable[[str], str]) -> None:
         """Note every NaN and infinity of ``values`` (n, d)."""
+        self._add(np.isfinite, values, names, remedy)
+
+    def add_infinite(self, values: Array, names: Sequence[str], remedy: Callable[[str], str]) -> None:
+        """Note every infinity of ``values`` (n, d)."""
+        self._add(lambda x: ~np.isinf(x), values, names, remedy)
+
+    def _add(
+        self,
+        right: Callable[[Array], Array],
+        values: Array,
+        names: Sequence[str],
+        remedy: Callable[[str], str],
+    ) -> None:
         if values.dtype.kind != "f":
             return
         for rows in chunks(len(values), values.shape[1]):
-            wrong = ~np.isfinite(values[rows])
+            wrong = ~right(values[rows])
             if wrong.any():
                 first = np.argwhere(wrong)[:SHOWN]
                 self.add(

@@ -41,6 +41,7 @@ class Product:
         units: Columns of W.
         back: Whether anybody wants dX; its columns are those of W without the bias.
         bias: Whether the last row of W is a bias.
+        pieces: How many there are in its place, of so many shares of its rows.
     """
 
     block: str
@@ -49,6 +50,7 @@ class Product:
     units: int
     back: bool
     bias: bool
+    pieces: int = 1
 
     @property
     def multiply_adds(self) -> int:
@@ -69,13 +71,14 @@ def products(network: Network, n: int) -> Iterator[Product]:
         for parameter in stage.layer.parameters(stage.inputs):
             if parameter.role == "weight":
                 rows, units = parameter.shape
-                yield Product(stage.block, n, rows + ones, units, learned, ones)
+                yield Product(stage.block, n, rows + ones, units, learned, ones, stage.layer.products)
         learned = learned or bool(stage.layer.parameters(stage.inputs))
 
 
 def threads_worth(network: Network, n: int) -> int:
     """How many threads BLAS can use in the largest product of a step of ``n`` rows, were there cores enough."""
-    return max(1, max((product.multiply_adds // THREAD for product in products(network, n)), default=1))
+    largest = max((product.multiply_adds // product.pieces for product in products(network, n)), default=0)
+    return max(1, largest // THREAD)
 
 
 def shards_worth(network: Network, n: int) -> int:

@@ -141,13 +141,14 @@ class _Batch:
     ) -> None:
         theta = weights.theta
         nowhere = StandIns(theta.dtype)
+        anywhere = network.stages[0].layer.reads_rows_anywhere
         bound = network.bind(
             theta,
             None,
             n,
             statistics=weights.statistics,
             evaluating=evaluating,
-            inputs=nowhere.rows((n, network.inputs + 1)),
+            inputs=(nowhere if anywhere else buffers).rows((n, network.inputs + 1)),
             weighted=weighted,
             buffers=buffers,
         )
@@ -164,7 +165,9 @@ class _Batch:
         """Write the predictions of the rows ``where``; return the sum of their losses, 0 without targets."""
         bound, total = self._bound, 0.0
         inputs, P, targets, weights = data
-        if self._read is None or self._read[0] is not inputs or self._read[1] != where:
+        if not self._first.stage.layer.reads_rows_anywhere:
+            np.copyto(bound.inputs, inputs[where])
+        elif self._read is None or self._read[0] is not inputs or self._read[1] != where:
             self._read_from(inputs, where)
         for step in self._steps:
             step()

@@ -151,6 +151,34 @@ gather = Kernel("rows gathered", _plain_gather, _gather, _row_by_row)
 """batch, targets = the chosen rows of X and Y, given (X, Y, batch, targets) and their numbers, all of which exist."""
 
 
+# -- tables -----------------------------------------------------------------------------------------------------------
+
+
+def _plain_scatter(buffers: Buffers, T: Array, P: Array, D: Array) -> Step:
+    places, slopes = P.reshape(-1), D.reshape(-1)  # of one axis it takes half the time
+
+    def scatter() -> None:
+        T[...] = 0
+        np.add.at(T, places, slopes)
+
+    return scatter
+
+
+def _scatter(T: Any, P: Any, D: Any) -> None:
+    for i in range(T.size):
+        T[i] = 0
+    for i in range(P.size):
+        T[P[i]] += D[i]
+
+
+def _all_flat(arrays: tuple[Array, ...]) -> tuple[Array, ...] | None:
+    return tuple(array.reshape(-1) for array in arrays) if all(a.flags.c_contiguous for a in arrays) else None
+
+
+scatter = Kernel("rows of tables, backward", _plain_scatter, _scatter, _all_flat)
+"""T = at each place the sum of the D whose P it is, given (T, P, D); P are places in T."""
+
+
 # -- relu --------------------------------------------------------------------------------------------------------------
 
 

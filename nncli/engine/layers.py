@@ -82,6 +82,10 @@ class Layer(ABC):
     """Whether backward leaves dC/dX in the array where it found dC/dY."""
     least_rows: int = 1
     """The fewest rows that a batch of the training may have."""
+    reads_rows_anywhere: bool = True
+    """Whether it can be bound to other rows at next to no cost; otherwise rows are copied to where it reads them."""
+    products: int = 1
+    """Into how many matrix products its weight is cut."""
     penalty: Penalty = NO_PENALTY
     """On its weights; biases and scales have none."""
     constraint: MaxNorm | None = None

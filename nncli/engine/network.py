@@ -92,7 +92,7 @@ class Network:
         """The name of every weight, with the layer that it is of."""
         for stage in self.stages:
             for parameter in stage.layer.parameters(stage.inputs):
-                if parameter.role == "weight":
+                if parameter.penalized:
                     yield f"{stage.block}.{parameter.name}", stage.layer
 
     @cached_property

@@ -17,17 +17,23 @@ from nncli.engine.buffers import Array
 class Parameter:
     """A tensor of a layer: its name within the layer, its shape, and what it is to the layer.
 
-    A weight, a bias and a scale are learned; a statistic is what the layer has seen of its batches.
+    A weight, a table (whose rows are looked up), a bias and a scale are learned; a statistic is what the layer has
+    seen of its batches.
     """
 
     name: str
     shape: tuple[int, ...]
-    role: Literal["weight", "bias", "scale", "statistic"]
+    role: Literal["weight", "table", "bias", "scale", "statistic"]
 
     @property
     def size(self) -> int:
         """The number of entries."""
         return math.prod(self.shape)
+
+    @property
+    def penalized(self) -> bool:
+        """Whether penalties on weights are on it."""
+        return self.role in ("weight", "table")
 
 
 class Layout(Mapping[str, Parameter]):

@@ -259,6 +259,25 @@ class CosineRestarts(Schedule):
 
 @registry.register
 @dataclass(frozen=True)
+class Coslog(Schedule):
+    """Rises from nothing and falls back to it in waves, each twice as long as the one before.
+
+    So wave i of ``cycles`` has 2^i of the 2^cycles − 1 parts of the training; with 4 it is RealMLP's coslog4.
+    """
+
+    cycles: Annotated[int, Ge(1), Le(30)] = 4
+
+    name = "coslog"
+    formula = "rate = base·(1 − cos(2π·log₂(1 + (2^cycles − 1)·k/K)))/2; k of K updates done"
+    source = "Holzmüller, Grinsztajn & Steinwart 2024"
+    moves = "by steps"
+
+    def share(self, k: int, span: Span, memory: Mapping[str, float]) -> float:
+        return 1 - _half_cosine(2 * math.log2(1 + (2**self.cycles - 1) * k / span.updates))
+
+
+@registry.register
+@dataclass(frozen=True)
 class OneCycle(Schedule):
     """Rises to the learning rate from a share of it, and falls to nearly nothing, both along half a cosine.
 

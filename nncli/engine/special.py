@@ -22,5 +22,12 @@ class Functions:
             return import_module(self._special).erfc
         return getattr(self._module, name)
 
+    def rows(self, table: Any, codes: Any) -> Any:
+        """The rows of ``table`` that ``codes`` (n, 1) name: whole numbers, stored as floats."""
+        if self._module is np:
+            return np.take_along_axis(table, codes.astype(np.int64), axis=0)
+        # autograd: codes have no slope, and a product with zeros and a one has that of the table
+        return self._module.dot((codes == np.arange(len(table))) * 1.0, table)
+
 
 PLAIN = Functions(np, "scipy.special")

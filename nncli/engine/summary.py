@@ -47,11 +47,8 @@ def blocks_of(network: Network, n: int, dtype: DTypeLike, *, weighted: bool = Fa
     def block(name: str, made_of: tuple[str, ...], shape: tuple[int, ...]) -> BlockSummary:
         return BlockSummary(name, made_of, shape, 0, 0, batch.bytes[name])
 
-    in_front = tuple(stage.layer.label for stage in network.stages if stage.block == INPUT)
-    found = [block(INPUT, in_front, (n, network.inputs))]
+    found = [block(INPUT, (), (n, network.inputs))] if network.stages[0].block != INPUT else []
     for name, group in groupby(network.stages, lambda stage: stage.block):
-        if name == INPUT:
-            continue
         stages = [*group]
         made_of = [stage.layer.label for stage in stages]
         if network.link is not None and stages[-1] is network.stages[-1]:

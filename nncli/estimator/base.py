@@ -14,10 +14,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from nncli.builder import Tables, build
+from nncli.builder import Tables, build, feature_encoding
 from nncli.config.schema import Config
+from nncli.data.cells import Array
 from nncli.data.preprocess import ClassEncoding, Preprocessing
-from nncli.data.table import Array, Table
+from nncli.data.table import Table
 from nncli.engine.optimizers import Minimizer
 from nncli.errors import ConfigError
 from nncli.estimator.fitted import Fitted, Going, train
@@ -305,6 +306,6 @@ def _of_all_classes(config: Config, table: Table, target: Target) -> Preprocessi
     if target.classes is None:
         return None
     numbers = replace(table, target=np.zeros(len(table)), categorical=False)
-    rows, numeric = np.arange(len(table)), config.data.preprocess.numeric
-    scaled = Preprocessing.fit(numbers, rows, "regression", numeric=numeric, target="none")
+    rows, encoding = np.arange(len(table)), feature_encoding(config)
+    scaled = Preprocessing.fit(numbers, rows, "regression", encoding=encoding, target="none")
     return Preprocessing(scaled.features, ClassEncoding(target.classes))

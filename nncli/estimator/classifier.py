@@ -10,8 +10,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from nncli.data.cells import Array
 from nncli.data.preprocess import ClassEncoding
-from nncli.data.table import Array
 from nncli.engine import activations
 from nncli.engine.metrics import decide, decide_labels
 from nncli.errors import NncliError

@@ -16,8 +16,9 @@ import numpy as np
 from nncli.builder import Experiment, build_network
 from nncli.config.loader import config_of
 from nncli.config.schema import Config
+from nncli.data.cells import Array, Cells
 from nncli.data.preprocess import Preprocessing
-from nncli.data.table import Array, place
+from nncli.data.table import place
 from nncli.engine.inference import Inference
 from nncli.engine.network import Network
 from nncli.engine.parameters import Weights
@@ -87,7 +88,9 @@ class Fitted:
         network, weights = self.network, self.weights
         inputs = np.ones((len(X), network.inputs + 1), weights.theta.dtype)
         rows = np.arange(len(X))
-        self.preprocessing.features.apply(X, rows, inputs[:, :-1], lambda row: place(ORIGIN, None, row))
+        features = self.preprocessing.features
+        cells = Cells(ORIGIN, X, features.names)
+        features.apply(cells, rows, inputs[:, :-1], lambda row: place(ORIGIN, None, row))
         inference = Inference(network, weights, len(X), threads=os.cpu_count() or 1)
         with threadpool_limits(1, user_api="blas"), np.errstate(all="ignore"):
             inference.run(inputs)

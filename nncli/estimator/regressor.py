@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import column_or_1d
 
+from nncli.data.cells import Array
 from nncli.data.scaling import Scaling
-from nncli.data.table import Array
 from nncli.estimator.base import Estimator
 from nncli.estimator.fitted import Fitted
 from nncli.estimator.rows import Target, numbers_of, target_names
@@ -62,7 +62,7 @@ class MLPRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-l
         """
         P, scale = self._outputs(X), self._fitted.preprocessing.target
         assert isinstance(scale, Scaling)
-        readings = self._fitted.network.loss.readings(P.astype(np.float64), scale.scale, scale.shift)
+        readings = scale.readings(self._fitted.network.loss, P.astype(np.float64))
         return {name: values[:, 0] if values.shape[1] == 1 else values for name, values in readings.items()}
 
     def __sklearn_tags__(self) -> Any:

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from nncli.data.cells import Array
 from nncli.data.frame import TRUTH
-from nncli.data.table import Array, Table
+from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.text import count
 

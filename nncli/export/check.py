@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from nncli.builder import debugging_rows, load_dataset
-from nncli.data.preprocess import ClassEncoding, LabelEncoding, select_features
+from nncli.data.cells import Cells
+from nncli.data.preprocess import ClassEncoding, LabelEncoding
 from nncli.data.scaling import Scaling
 from nncli.engine.buffers import Array
 from nncli.engine.inference import Inference
 from nncli.engine.metrics import decide, decide_labels
 from nncli.errors import NncliError
 from nncli.evaluation import Trained
+from nncli.export.model import Model
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
 """By how much outputs may differ, numbers in units of their scale: sums are taken in another order."""
@@ -26,10 +28,46 @@ DRAWN = 1000
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of raw features (n, d) at float64, and whose they are."""
+    """Rows of features as they were read, and whose they are."""
 
-    features: Array
+    cells: Cells
     whose: str
+
+    def __len__(self) -> int:
+        return len(self.cells.values)
+
+    @property
+    def matrix(self) -> Array:
+        """All columns (n, d) at float64."""
+        return self.cells.values.astype(np.float64)
+
+    @property
+    def columns(self) -> dict[str, Array]:
+        """Every column (n,) by name: floats, texts (None for a gap), or times of NumPy."""
+        return {name: self._column(name) for name in self.cells.names}
+
+    def given(self, model: Model) -> dict[str, Array]:
+        """What ONNX takes: the name of an input -> (n, width); a gap in a text is an empty one."""
+        if "kind" not in model.inputs[0].settings:
+            return {model.inputs[0].settings["name"]: self.matrix}
+        matrix, found = self.matrix, dict[str, Array]()
+        for j, name in enumerate(self.cells.names):
+            column = self._column(name) if name in self.cells.levels else matrix[:, j]
+            column = np.where(column == None, "", column) if column.dtype == object else column  # noqa: E711
+            found[name] = column[:, np.newaxis]
+        return found
+
+    def _column(self, name: str) -> Array:
+        column = self.cells.select((name,))[:, 0].astype(np.float64)
+        gaps = np.isnan(column)
+        match self.cells.kind(name):
+            case "category":
+                texts = np.array([*self.cells.levels[name], None], object)
+                return texts[np.where(gaps, -1, column).astype(np.intp)]
+            case "date":
+                times = (np.where(gaps, 0, column) * 1e6).astype("datetime64[us]")
+                return np.where(gaps, np.datetime64("NaT"), times)
+        return column
 
 
 @dataclass(frozen=True)
@@ -49,30 +87,28 @@ class Agreement:
 
 def rows_of(trained: Trained) -> Rows:
     """Test rows of the run, or validation or training rows; drawn ones, where its data are gone or have changed."""
-    names = trained.preprocessing.features.names
     try:
         dataset = load_dataset(trained.config)
         same = dataset.fingerprint == trained.run.read_json("environment.json").get("data")
     except NncliError:
         same = False
     if not same:
-        scaling = trained.preprocessing.features
-        X = np.random.default_rng(0).standard_normal((DRAWN, len(names)))
-        return Rows(X * scaling.scale + scaling.shift, f"{DRAWN:,} drawn rows (its data are gone, or have changed)")
+        drawn = trained.preprocessing.features.drawn(DRAWN, np.random.default_rng(0))
+        return Rows(drawn, f"{DRAWN:,} drawn rows (its data are gone, or have changed)")
     dataset = debugging_rows(trained.config, dataset)
     name, part = next(
         (name, part) for name in ("test", "validation", "train") if (part := getattr(dataset, name)) is not None
     )
-    chosen = part.rows[:MOST_ROWS]
-    return Rows(select_features(part.table, names)[chosen].astype(np.float64), f"{len(chosen):,} {name} rows")
+    chosen, cells, names = part.rows[:MOST_ROWS], part.table.cells, trained.preprocessing.features.names
+    values = cells.select(names)[chosen]
+    return Rows(replace(cells, values=values, names=names), f"{len(chosen):,} {name} rows")
 
 
 def expected(trained: Trained, rows: Rows) -> dict[str, Array]:
     """What the run itself says of ``rows``: name -> (n, ...), as ``Model.outputs`` and its decision are called."""
-    scaling, network = trained.preprocessing.features, trained.network
-    n = len(rows.features)
+    network, n = trained.network, len(rows)
     inputs = np.ones((n, network.inputs + 1), trained.weights.theta.dtype)
-    scaling.apply(rows.features, np.arange(n), inputs[:, :-1], lambda row: f"row {row + 1}")
+    trained.preprocessing.features.apply(rows.cells, np.arange(n), inputs[:, :-1], lambda row: f"row {row + 1}")
     inference = Inference(network, trained.weights, n)
     with np.errstate(all="ignore"):
         inference.run(inputs)
@@ -84,7 +120,7 @@ def expected(trained: Trained, rows: Rows) -> dict[str, Array]:
         case LabelEncoding():
             return {"labels": decide_labels(P, threshold), "probabilities": P, "scores": P}
         case Scaling() as scale:
-            return network.loss.readings(P.astype(np.float64), scale.scale, scale.shift)
+            return scale.readings(network.loss, P.astype(np.float64))
 
 
 def compare(trained: Trained, rows: Rows, told: Mapping[str, Any]) -> Agreement:
@@ -96,7 +132,7 @@ def compare(trained: Trained, rows: Rows, told: Mapping[str, Any]) -> Agreement:
     right, target = expected(trained, rows), trained.preprocessing.target
     tolerance = TOLERANCE[trained.weights.theta.dtype.name]
     scale = target.scale if isinstance(target, Scaling) else np.ones(1)
-    largest, doubtful = 0.0, np.zeros(len(rows.features), bool)
+    largest, doubtful = 0.0, np.zeros(len(rows), bool)
     for name, values in told.items():
         if name in ("label", "labels"):
             continue

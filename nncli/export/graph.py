@@ -19,18 +19,22 @@ from nncli.engine.buffers import Array
 Operand: TypeAlias = "Traced | Array"
 
 REDUCTIONS = {np.mean: "mean", np.sum: "sum", np.max: "max"}
+TRUTHS = ("greater", "less", "equal", "isnan")
+"""Functions that give truth values."""
 
 
 class Traced(NDArrayOperatorsMixin):
     """A signal of rows, (n, width), and how it comes to be.
 
     Attributes:
-        op: The name of a NumPy function; or ``input``, ``cast``, ``columns``.
+        op: The name of a NumPy function; or ``input``, ``cast``, ``columns`` (some that lie side by side), ``lookup``
+            (of a column of text, the number that belongs to each).
         inputs: What it is computed from: other signals, and constants, which are arrays of its dtype (truth values
             aside).
         width: Its columns.
         dtype: Of its numbers.
-        settings: What else the function takes: ``axis`` and ``keepdims``, or ``start`` and ``stop``.
+        settings: What else the function takes: ``axis`` and ``keepdims``; ``start`` and ``stop``; for ``take``, the
+            ``columns``; for ``lookup`` the ``numbers`` by text, and that of any ``other``; an input's ``name``.
     """
 
     def __init__(
@@ -73,9 +77,18 @@ class Traced(NDArrayOperatorsMixin):
             return Traced(REDUCTIONS[function], arguments, 1, self.dtype, settings)
         if function is np.where:
             return self._made("where", arguments)
+        if function is np.take and settings == {"axis": 1}:
+            signal, columns = arguments
+            return Traced("take", (signal,), len(columns), self.dtype, {"columns": [*columns]})
         if function is np.dot:
             signal, matrix = arguments
             return Traced("dot", (signal, matrix.astype(self.dtype, copy=False)), matrix.shape[1], self.dtype)
+        if function is np.concatenate and settings == {"axis": 1}:
+            parts: tuple[Traced, ...] = tuple(arguments[0])
+            return Traced("concatenate", parts, sum(part.width for part in parts), parts[0].dtype)
+        if function is np.take_along_axis and settings == {"axis": 0}:  # the rows of a table that a column names
+            table, codes = arguments
+            return Traced("take_along_axis", (table, codes), table.shape[1], table.dtype)
         return NotImplemented
 
     def _made(self, op: str, operands: tuple[Any, ...]) -> Traced:
@@ -84,7 +97,7 @@ class Traced(NDArrayOperatorsMixin):
         dtype = np.result_type(*(signal.dtype for signal in signals if signal.dtype != bool))
         inputs = tuple(x if isinstance(x, Traced) else np.asarray(x, dtype) for x in operands)
         width = np.broadcast_shapes(*((x.width,) if isinstance(x, Traced) else x.shape[-1:] for x in inputs))[0]
-        return Traced(op, inputs, width, bool if op in ("greater", "less") else dtype)
+        return Traced(op, inputs, width, bool if op in TRUTHS else dtype)
 
 
 def signals(ends: list[Traced]) -> list[Traced]:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from nncli.data.features import Features, Numbers
 from nncli.data.preprocess import ClassEncoding, LabelEncoding
+from nncli.data.scaling import Scaling
 from nncli.engine.buffers import Array
 from nncli.engine.residual import Fork, Join
 from nncli.engine.special import PLAIN
 from nncli.evaluation import Trained
 from nncli.export.graph import Traced
 from nncli.figures import kind_of
+
+FEATURES = "features"
+"""What the matrix of all columns is called."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,9 @@ class Model:
     Attributes:
         name: Of the run.
         task: Classification, multilabel, or regression.
-        features: The names of the columns that it wants, in order.
-        inputs: They, (n, d) at float64, as they stand in the table.
+        inputs: What it wants, as it stands in the table: one matrix ``features`` (n, d) at float64, where every column
+            is a number, or else a column (n, 1) for each.
+        features: The names of the columns, in order.
         outputs: By name: ``probabilities`` (n, classes or labels), or ``scores`` that are none; of a regression
             ``prediction`` (n, k) and what else the loss tells, each in the target's own units.
         targets: The names of the columns of a regression or of the labels.
@@ -50,7 +57,7 @@ class Model:
     name: str
     task: str
     features: tuple[str, ...]
-    inputs: Traced
+    inputs: tuple[Traced, ...]
     outputs: dict[str, Traced]
     targets: tuple[str, ...]
     decision: Decision | None
@@ -60,14 +67,14 @@ class Model:
 
 def model_of(trained: Trained) -> Model:
     """The graph of ``trained``, preprocessing included."""
-    network, scaling, target = trained.network, trained.preprocessing.features, trained.preprocessing.target
-    inputs = Traced("input", (), len(scaling.names), np.float64)
-    tensors = {"features.shift": scaling.shift, "features.scale": scaling.scale, **network.tensors(trained.weights)}
-    signal = inputs
-    if scaling.method != "none":
-        signal = (signal - tensors["features.shift"]) / tensors["features.scale"]
-    signal = signal.astype(trained.weights.theta.dtype)
-    stages = [("the features as the network takes them", signal)]
+    network, features, target = trained.network, trained.preprocessing.features, trained.preprocessing.target
+    tensors = {**_tensors(features), **network.tensors(trained.weights)}
+    inputs, columns = _inputs(features, trained.config.data.preprocess.missing_values)
+    parts = features.parts(columns)
+    encoded: Any = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+    signal: Traced = encoded.astype(trained.weights.theta.dtype)
+    stages = [(f"{_few(group.names)}, encoded", part) for group, part in zip(features.groups, parts, strict=True)]
+    stages.append(("the features as the network takes them", signal))
     remembered: list[Traced] = []
     for stage in network.stages:
         layer, d_in = stage.layer, stage.inputs
@@ -95,12 +102,11 @@ def model_of(trained: Trained) -> Model:
         case scale:
             P = signal.astype(np.float64)
             tensors |= {"target.scale": scale.scale, "target.shift": scale.shift}
-            readings = network.loss.readings(P, tensors["target.scale"], tensors["target.shift"])  # type: ignore[arg-type]
-            outputs, targets = dict(readings), scale.names  # type: ignore[arg-type]
+            outputs, targets = scale.readings(network.loss, P), scale.names
     return Model(
         trained.run.path.name,
         kind.task,
-        scaling.names,
+        features.names,
         inputs,
         outputs,
         targets,
@@ -108,3 +114,40 @@ def model_of(trained: Trained) -> Model:
         tuple(stages),
         tensors,
     )
+
+
+def _inputs(features: Features, missing: list[str]) -> tuple[tuple[Traced, ...], Traced]:
+    """What the model is given, and the columns (n, d) that ``Features.formula`` takes, made of it."""
+    if features.plain:
+        matrix = Traced("input", (), len(features.names), np.float64, {"name": FEATURES})
+        return (matrix,), matrix
+    inputs, columns = [], []
+    for name, kind in features.kinds.items():
+        text = kind == "category"
+        inputs.append(Traced("input", (), 1, object if text else np.float64, {"name": name, "kind": kind}))
+        columns.append(inputs[-1])
+        if text:
+            category = features.categories[name]
+            *known, gap = category.lookup(category.levels).tolist()
+            numbers = dict.fromkeys(["", *missing], gap) | dict(zip(category.levels, known, strict=True))
+            other = len(known) + 1.0
+            columns[-1] = Traced("lookup", (inputs[-1],), 1, np.float64, {"numbers": numbers, "other": other})
+    return tuple(inputs), columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)  # type: ignore[arg-type, return-value]
+
+
+def _few(names: tuple[str, ...]) -> str:
+    """Whose the columns are; they may be named to be more than a comment."""
+    listed = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return "".join(c if c.isprintable() else "_" for c in listed)
+
+
+def _tensors(features: Features) -> dict[str, Array]:
+    """The arrays of the preprocessing, by names for those who read the file."""
+    found: dict[str, Array] = {}
+    for i, group in enumerate(group for group in features.groups if isinstance(group, Numbers)):
+        prefix = "features" if not i else f"features.{i}"
+        match group.scaling:
+            case Scaling() as scaling:
+                found |= {f"{prefix}.shift": scaling.shift, f"{prefix}.scale": scaling.scale}
+        found[f"{prefix}.fill"] = group.fill
+    return found

@@ -19,7 +19,7 @@ erfc = np.vectorize(math.erfc, otypes=[np.float64])
 """
 HEAD = '''"""{name}: a network for {task}, written by nncli {version}. It needs NumPy and the file {weights_word}.
 
->>> predict(X)  # X: rows of {features}
+>>> predict({argument})  # {meaning}
 """
 
 from __future__ import annotations
@@ -34,11 +34,26 @@ with np.load(Path(__file__).with_name({weights!r}), allow_pickle=False) as file:
     W = {{name: file[name] for name in file.files}}
 {helpers}
 
-@np.errstate(over="ignore", under="ignore")
-def predict(X):
-    """What the network says of rows X (n, {width}) of features as they stand in the table: name -> (n, ...)."""
-    x = np.asarray(X, np.float64)
+@np.errstate(over="ignore", under="ignore", invalid="ignore")
+def predict({argument}):
+    """What the network says of {rows} as they stand in the table: name -> (n, ...)."""
+{inputs}
 '''
+TABLES = """
+
+def number(cells):
+    return np.asarray(cells, np.float64).reshape(-1, 1)
+
+
+def date(cells):
+    time = np.asarray(cells, "datetime64[us]").reshape(-1, 1)
+    return np.where(np.isnat(time), np.nan, time.astype(np.int64) / 1e6)
+
+
+def category(cells, known, other):
+    return np.array([[known.get("" if cell is None or cell != cell else str(cell), other)] for cell in cells], float)
+"""
+"""Readers of columns; a gap is None or NaN."""
 
 
 def numpy_model(model: Model, version: str, weights: str) -> tuple[str, dict[str, Array]]:
@@ -51,7 +66,8 @@ class _Writer:
         self._model = model
         ends = [*(signal for _, signal in model.stages), *model.outputs.values()]
         self._uses = Counter(id(x) for signal in signals(ends) for x in signal.inputs if isinstance(x, Traced))
-        self._names = {id(model.inputs): "x"}
+        self._names = {id(one): "x" if len(model.inputs) == 1 else f"x{i}" for i, one in enumerate(model.inputs)}
+        self._count = 0
         self._tensors = {id(array): name for name, array in model.tensors.items()}
         self._weights: dict[str, Array] = {}
         self._lines: list[str] = []
@@ -78,6 +94,8 @@ class _Writer:
         pairs = "".join(f"        {name!r}: {text},\n" for name, text in told.items())
         body = "".join(f"    {line}\n" for line in self._lines)
         uses_erfc = "erfc(" in body + pairs
+        tables = any("kind" in one.settings for one in model.inputs)
+        inputs = [f"    {self._names[id(one)]} = {self._read(one)}" for one in model.inputs]
         listed = "\n".join(["[", *(f"    {name!r}," for name in model.features), "]"])
         head = HEAD.format(
             name=_word(model.name),
@@ -85,20 +103,30 @@ class _Writer:
             version=version,
             weights=weights,
             weights_word=_word(weights),
-            features="FEATURES",
+            argument="columns" if tables else "X",
+            meaning="columns: name -> cells, for each of FEATURES" if tables else "X: rows of FEATURES",
+            rows="columns (name -> n cells)" if tables else f"rows X (n, {len(model.features)}) of features",
+            inputs="\n".join(inputs),
             imports="\nimport math" if uses_erfc else "",
             feature_list=listed,
             classes=f"CLASSES = {list(decision.classes)!r}\n" if decision is not None and decision.classes else "",
-            helpers=ERFC if uses_erfc else "",
-            width=model.inputs.width,
+            helpers=(ERFC if uses_erfc else "") + (TABLES if tables else ""),
         )
         return f"{head}{body}    return {{\n{pairs}    }}\n", self._weights
 
     def _assign(self, signal: Traced) -> None:
         text = self._formula(signal)
-        name = f"h{len(self._names) - 1}"
+        name = f"h{self._count}"
+        self._count += 1
         self._names[id(signal)] = name
         self._lines.append(f"{name} = {text}")
+
+    def _read(self, one: Traced) -> str:
+        """How an input comes from what the function is given."""
+        kind, name = one.settings.get("kind"), one.settings["name"]
+        if kind is None:
+            return "np.asarray(X, np.float64)"
+        return f"columns[{name!r}]" if kind == "category" else f"{kind}(columns[{name!r}])"
 
     def _text(self, x: Traced | Array) -> str:
         if not isinstance(x, Traced):
@@ -121,8 +149,16 @@ class _Writer:
             return f"{parts[0]}.astype(np.{signal.dtype.name})"
         if op == "columns":
             return f"{parts[0]}[:, {signal.settings['start']}:{signal.settings['stop']}]"
+        if op == "take":
+            return f"{parts[0]}[:, {signal.settings['columns']}]"
+        if op == "lookup":
+            return f"category({parts[0]}, {signal.settings['numbers']!r}, {signal.settings['other']!r})"
         if op in REDUCED:
             return f"np.{op}({parts[0]}, axis=-1, keepdims=True)"
+        if op == "concatenate":
+            return f"np.concatenate([{', '.join(parts)}], axis=1)"
+        if op == "take_along_axis":
+            return f"np.take_along_axis({parts[0]}, {parts[1]}, axis=0)"
         if op == "erfc":
             return f"erfc({parts[0]}).astype(np.{signal.dtype.name})"
         return f"np.{op}({', '.join(parts)})"

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     import onnx
 
 OPSET = 18
-FEATURES = "features"
+OPSET_ML = 3
+"""Of the operators for classical machine learning, which know text."""
+ML = "ai.onnx.ml"
 PLAIN = {
     "add": "Add",
     "subtract": "Sub",
@@ -35,8 +37,11 @@ PLAIN = {
     "minimum": "Min",
     "greater": "Greater",
     "less": "Less",
+    "equal": "Equal",
+    "sign": "Sign",
     "where": "Where",
     "dot": "MatMul",
+    "cos": "Cos",
 }
 """NumPy's functions that ONNX has under another name."""
 REDUCED = {"mean": "ReduceMean", "sum": "ReduceSum", "max": "ReduceMax"}
@@ -66,7 +71,10 @@ def onnx_model(model: Model, version: str) -> onnx.ModelProto:
     graph = onnx.helper.make_graph(
         writer.nodes,
         model.name,
-        [onnx.helper.make_tensor_value_info(FEATURES, onnx.TensorProto.DOUBLE, ["rows", model.inputs.width])],
+        [
+            onnx.helper.make_tensor_value_info(one.settings["name"], writer.kind(one.dtype), ["rows", one.width])
+            for one in model.inputs
+        ],
         [*labels, *values],
         writer.constants,
     )
@@ -74,13 +82,17 @@ def onnx_model(model: Model, version: str) -> onnx.ModelProto:
         graph,
         producer_name="nncli",
         producer_version=version,
-        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        opset_imports=[
+            onnx.helper.make_opsetid("", OPSET),
+            *[onnx.helper.make_opsetid(ML, OPSET_ML)] * any(node.domain == ML for node in writer.nodes),
+        ],
         ir_version=9,
     )
     onnx.helper.set_model_props(
         made,
         {
             "features": json.dumps(model.features),
+            **({"kinds": json.dumps([one.settings["kind"] for one in model.inputs])} if len(model.inputs) > 1 else {}),
             "targets": json.dumps(model.targets),
             "task": model.task,
             **({"classes": json.dumps(model.decision.classes)} if model.decision else {}),
@@ -111,7 +123,7 @@ class _Writer:
         self._onnx = onnx
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
-        self.names: dict[int, str] = {id(model.inputs): FEATURES}
+        self.names: dict[int, str] = {id(one): one.settings["name"] for one in model.inputs}
         self._tensors = {id(array): name for name, array in model.tensors.items()}
         self._known: dict[tuple[int | bytes, str], str] = {}
         self._kept: list[Array] = []  # an id is one array's for as long as that lives
@@ -125,6 +137,8 @@ class _Writer:
 
     def kind(self, dtype: Any) -> int:
         """The number by which ONNX calls a dtype."""
+        if np.dtype(dtype).kind == "O":
+            return int(self._onnx.TensorProto.STRING)
         return int(self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
     def node(self, op: str, *inputs: str, output: str = "", **settings: Any) -> str:
@@ -180,9 +194,15 @@ class _Writer:
         special: dict[str, Callable[[], str]] = {
             "cast": lambda: self.node("Cast", *names, to=self.kind(signal.dtype)),
             "columns": lambda: self._columns(names[0], signal),
+            "take": lambda: self.node("Gather", *names, self.constant(np.array(signal.settings["columns"])), axis=1),
+            "isnan": lambda: self.node("IsNaN", *names),
+            "log1p": lambda: self.node("Log", self.node("Add", self._one(signal), *names)),
+            "lookup": lambda: self._lookup(names[0], signal),
             "expm1": lambda: self.node("Sub", self.node("Exp", *names), self._one(signal)),
             "erfc": lambda: self.node("Sub", self._one(signal), self.node("Erf", *names)),
             "logaddexp": lambda: self._logaddexp(names[0], names[1], self._one(signal)),
+            "concatenate": lambda: self.node("Concat", *names, axis=1),
+            "take_along_axis": lambda: self._take(names[0], names[1]),
         }
         if signal.op in PLAIN:
             return self.node(PLAIN[signal.op], *names)
@@ -195,9 +215,20 @@ class _Writer:
     def _one(self, signal: Traced) -> str:
         return self.constant(np.ones((), signal.dtype))
 
+    def _lookup(self, name: str, signal: Traced) -> str:
+        """The number that belongs to each text: they are counted as whole numbers first, and then converted."""
+        numbers, other = signal.settings["numbers"], int(signal.settings["other"])
+        keys, values = list(numbers), [int(number) for number in numbers.values()]
+        codes = self.node("LabelEncoder", name, domain=ML, keys_strings=keys, values_int64s=values, default_int64=other)
+        return self.node("Cast", codes, to=self.kind(signal.dtype))
+
     def _columns(self, name: str, signal: Traced) -> str:
         bounds = (np.array([signal.settings[key]]) for key in ("start", "stop"))
         return self.node("Slice", name, *map(self.constant, bounds), self.constant(np.array([1])))
+
+    def _take(self, table: str, codes: str) -> str:
+        """The rows of a table, by a column of whole numbers."""
+        return self.node("Gather", table, self.node("Squeeze", codes, self.constant(np.array([1]))), axis=0)
 
     def _logaddexp(self, a: str, b: str, one: str) -> str:
         """log(exp a + exp b) = max(a, b) + log(1 + exp(−|a − b|)), which no large number overflows."""

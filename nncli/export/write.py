@@ -18,7 +18,7 @@ from nncli.evaluation import Trained, load_run
 from nncli.export.check import Agreement, compare, rows_of
 from nncli.export.model import Model, model_of
 from nncli.export.numpy_file import numpy_model
-from nncli.export.onnx_file import FEATURES, onnx_model
+from nncli.export.onnx_file import onnx_model
 from nncli.run import Run
 from nncli.run.files import replaced
 
@@ -70,7 +70,7 @@ def _onnx(trained: Trained, model: Model, output: Path) -> Exported:
     try:
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         names = [told.name for told in session.get_outputs()]
-        told = dict(zip(names, session.run(names, {FEATURES: rows.features}), strict=True))
+        told = dict(zip(names, session.run(names, rows.given(model)), strict=True))
     except Exception as error:  # onnxruntime has no common class for what it cannot do
         if not type(error).__module__.startswith("onnxruntime"):
             raise
@@ -94,7 +94,8 @@ def _numpy(trained: Trained, model: Model, output: Path) -> Exported:
         (Path(folder) / weights.name).write_bytes(packed.getvalue())
         file = Path(folder) / output.name
         file.write_text(text, encoding="utf-8")
-        told: dict[str, Any] = runpy.run_path(str(file))["predict"](rows.features)
+        predict = runpy.run_path(str(file))["predict"]
+        told: dict[str, Any] = predict(rows.matrix if trained.preprocessing.features.plain else rows.columns)
     agreement = compare(trained, rows, told)
     with replaced(weights) as temporary:
         temporary.write_bytes(packed.getvalue())

@@ -441,7 +441,7 @@ def penalty_of(point: Point, stage: int) -> Moved | None:
         return None
     layer, place = point.network.stages[stage].layer, point.network.places[stage]
     parameters = layer.parameters(point.network.stages[stage].inputs)
-    penalized = np.concatenate([np.full(parameter.size, parameter.role == "weight") for parameter in parameters])
+    penalized = np.concatenate([np.full(parameter.size, parameter.penalized) for parameter in parameters])
     base = point.theta[place]
 
     def moved(entries: Array, shift: complex | Array) -> tuple[Array, Array]:

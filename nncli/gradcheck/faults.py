@@ -15,10 +15,12 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from nncli.engine.buffers import Array, Step
+from nncli.engine.embeddings import Embedding, Periodic
 from nncli.engine.layers import Activate, Dense, Layer, Normalize, Wires
 from nncli.engine.losses import Loss
 from nncli.engine.network import Network
 from nncli.engine.noise import Dropout
+from nncli.engine.parameters import Layout
 from nncli.engine.penalties import Penalty
 from nncli.engine.residual import Fork
 from nncli.engine.stages import Stage
@@ -55,6 +57,11 @@ def _spoiled(piece: Piece, spoil: Callable[..., Step]) -> Piece:
     copy: Piece = object.__new__(type(whole.__name__, (whole,), {"bind": bind}))
     copy.__dict__.update(piece.__dict__)
     return copy
+
+
+def _slopes(layer: Layer, wires: Wires) -> dict[str, Array]:
+    """The gradient of a layer by the names of its parameters."""
+    return Layout((p.name, p) for p in layer.parameters(wires.X.shape[-1])).views(wires.gradient)
 
 
 class LayerFault(Fault):
@@ -424,6 +431,52 @@ class ForgottenSkip(LayerFault):
 
     def spoil(self, layer: Layer, wires: Wires, backward: Step) -> Step:
         return lambda: None
+
+
+@registry.register
+class RepeatedCode(LayerFault):
+    """Of the rows of a batch that look up the same row of a table, the last alone is heard: ``dT[codes] = dY``."""
+
+    name = "repeated_code"
+    formula = "dT[c] ← dY of the last row whose code is c"
+    sits_in = "an embedding of codes"
+
+    def fits(self, layer: Layer) -> bool:
+        return isinstance(layer, Embedding) and bool(layer.codes)
+
+    def spoil(self, layer: Layer, wires: Wires, backward: Step) -> Step:
+        assert isinstance(layer, Embedding)
+        code, place = layer.codes[0], layer.code_columns.places[0]
+        table = _slopes(layer, wires)["table_0"]
+        begin = wires.dY.shape[-1] - sum(code.units for code in layer.codes)
+
+        def wrong() -> None:
+            backward()
+            for row, level in enumerate(wires.X[:, place].real.astype(int)):
+                table[level] = wires.dY[row, begin : begin + code.units]
+
+        return wrong
+
+
+@registry.register
+class ForgottenTurn(LayerFault):
+    """The 2π of a periodic embedding is forgotten when it is differentiated."""
+
+    name = "forgotten_2pi"
+    formula = "∂C/∂frequencies ← itself over 2π"
+    sits_in = "a periodic embedding"
+
+    def fits(self, layer: Layer) -> bool:
+        return isinstance(layer, Embedding) and isinstance(layer.numbers, Periodic)
+
+    def spoil(self, layer: Layer, wires: Wires, backward: Step) -> Step:
+        frequencies = _slopes(layer, wires)["frequencies"]
+
+        def wrong() -> None:
+            backward()
+            frequencies[...] /= 2 * np.pi
+
+        return wrong
 
 
 @registry.register

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from nncli.engine import activations, losses, norms, optimizers
+from nncli.engine import activations, embeddings, losses, norms, optimizers
 from nncli.engine.activations import Activation, Sigmoid, Tanh
 from nncli.engine.buffers import Array, Buffers
 from nncli.engine.layers import Activate, Dense, Layer, Normalize
@@ -21,12 +21,10 @@ from nncli.engine.penalties import NO_PENALTY, Penalty
 from nncli.engine.residual import Fork, Join
 from nncli.gradcheck.check import check_point
 from nncli.gradcheck.copies import Point
-from nncli.gradcheck.samples import INPUTS, sample_network, sample_points
+from nncli.gradcheck.samples import enlarged, sample_embedding, sample_network, sample_points
 from nncli.gradcheck.verdict import Proof, Verdict
 
 UPDATE_LIMIT = 1e-12
-LARGER = np.array([*[8] * INPUTS, 1])
-"""Times the ordinary size: sums of about 10. The ones are left as they are."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ def check_pieces(seed: int = 0) -> Iterator[PieceCheck]:
         ordinary, single = (
             sample_points(sample.network, n=n, seed=seed + sample.seed, weighted=sample.weighted) for n in (6, 1)
         )
-        points = [*ordinary, *single, *(replace(point, inputs=point.inputs * LARGER) for point in ordinary)]
+        points = [*ordinary, *single, *map(enlarged, ordinary)]
         yield PieceCheck(sample.kind, sample.piece, _joined(points, seed))
     for record in optimizers.update_rules():
         for optimizer in variants(record()):
@@ -142,6 +140,12 @@ def _samples() -> Iterator[_Sample]:
     for kind in norms.registry:
         for norm in variants(kind()):
             yield _Sample("norm", described(norm), sample_network([Normalize(norm), Activate(Tanh())], Tanh(), mse))
+    for numbers in embeddings.registry:
+        for embedding in variants(numbers()):
+            penalty = Penalty(l2=0.1)
+            front = sample_embedding(embedding, penalty=penalty)
+            network = sample_network([Activate(Tanh())], Tanh(), mse, penalty=penalty, front=front)
+            yield _Sample("number embedding", described(embedding), network)
     for name, layer in (("dropout (its mask frozen)", Dropout(0.4)), ("noise (frozen)", GaussianNoise(0.4))):
         yield _Sample("layer", name, sample_network([Activate(Tanh()), layer], Tanh(), mse))
     for units in (5, 6):
@@ -170,8 +174,8 @@ def variants(record: Any) -> Iterator[Any]:
         settings = tuple(f for f in settings if f.name not in (*off, "learning_rate"))
     hints = get_type_hints(make)
     for f in settings:
-        if f.default is False:
-            yield make(**{f.name: True})
+        if isinstance(f.default, bool):
+            yield make(**{f.name: not f.default})
         elif f.default is None or f.default == 0:
             yield make(**{f.name: 0.25})
         elif isinstance(f.default, float):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nncli.engine.activations import Prelu, Relu, Softmax, Tanh
+from nncli.engine.embeddings import Periodic
 from nncli.engine.layers import Activate, Dense, Layer, Normalize
 from nncli.engine.losses import CrossEntropy
 from nncli.engine.network import Network
@@ -16,7 +17,7 @@ from nncli.engine.residual import Fork, Join
 from nncli.gradcheck import oracle
 from nncli.gradcheck.check import check_point
 from nncli.gradcheck.faults import Fault, registry
-from nncli.gradcheck.samples import sample_network, sample_points
+from nncli.gradcheck.samples import sample_embedding, sample_network, sample_points
 from nncli.gradcheck.verdict import METHODS, Method, Proof
 
 
@@ -55,6 +56,7 @@ def sample_networks() -> dict[str, Network]:
     blocks: list[Layer] = [Activate(Relu()), Dense(5), Normalize(LayerNorm()), Activate(Tanh()), Dropout(0.3)]
     batch: list[Layer] = [Activate(Prelu()), Dense(5, bias=False), Normalize(BatchNorm()), Activate(Tanh())]
     residual: list[Layer] = [Activate(Relu()), Fork(), Dense(6), Activate(Tanh()), Join(5, 6)]
+    front = sample_embedding(Periodic(frequencies=3, sigma=0.3))
     penalty = Penalty(l1=0.01, l2=0.1)
     return {
         "fused": sample_network(plain, Softmax(), CrossEntropy(), fuse=True, penalty=penalty),
@@ -62,6 +64,7 @@ def sample_networks() -> dict[str, Network]:
         "normed": sample_network(blocks, Softmax(), CrossEntropy(), fuse=True, penalty=penalty),
         "batch normed": sample_network(batch, Softmax(), CrossEntropy(), fuse=True, penalty=penalty),
         "residual": sample_network(residual, Softmax(), CrossEntropy(), fuse=True, penalty=penalty),
+        "embedded": sample_network([Activate(Tanh())], Softmax(), CrossEntropy(), penalty=penalty, front=front),
     }
 
 

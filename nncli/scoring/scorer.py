@@ -44,7 +44,7 @@ class Scorer:
             case LabelEncoding():
                 return Scored(self._kind, self._truth, P, decide_labels(predictions, self._loss.threshold))
             case scaling:
-                P = self._loss.readings(P, scaling.scale, scaling.shift)["prediction"]
+                P = scaling.readings(self._loss, P)["prediction"]
                 return Scored(self._kind, self._truth, P, P)
 
     def measure(self, predictions: Array) -> dict[str, float | None]:

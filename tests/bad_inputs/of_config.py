@@ -54,6 +54,24 @@ ROWS = [
         "c.yaml:1:50  data.preprocess.numerics: unknown key, did you mean 'numeric'?",
     ),
     put(
+        "an embedding that there is not",
+        "  layers:",
+        "  input: {numbers: fourier}\n  layers:",
+        "c.yaml:3:20  model.input.numbers: unknown name 'fourier', known are none, linear, periodic, piecewise_linear",
+    ),
+    put(
+        "a setting of another embedding",
+        "  layers:",
+        "  input: {numbers: {name: linear, sigma: 0.1}}\n  layers:",
+        "c.yaml:3:35  model.input.numbers.sigma: unknown key, which goes with periodic",
+    ),
+    put(
+        "frequencies of no deviation",
+        "  layers:",
+        "  input: {numbers: {sigma: 0}}\n  layers:",
+        "c.yaml:3:28  model.input.numbers.sigma: must be greater than 0 (is 0)",
+    ),
+    put(
         "a misspelt key of the model",
         "  layers:",
         "  layer:",

@@ -18,9 +18,9 @@ LABELS = "".join(["a,b,y\n", *(f"{i},{i % 7},{i % 2}\n" for i in range(60))])
 """Numbers as classes."""
 
 
-def cell(name: str, text: str, says: str, number: int = 12) -> Row:
+def cell(name: str, text: str, says: str, number: int = 12, also: str = "") -> Row:
     """Another line of points.csv."""
-    return Row(name, line(number, text), TRAIN, says)
+    return Row(name, line(number, text), f"{TRAIN} {also}".strip(), says)
 
 
 def table(name: str, content: str | bytes, says: str, code: int = 2) -> Row:
@@ -78,16 +78,23 @@ def zipped(content: str) -> bytes:
 
 X, Y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
 NPZ = "data.target=y"
+WORDS = TABLE
+for number, word in enumerate(("low", "mid", "mid", "high", "high", "high")):
+    WORDS = WORDS.replace(f",{number},", f",{word},")
+IDS = "".join(f"P{i - 1},{row}\n" if i else f"id,{row}\n" for i, row in enumerate(TABLE.split()))
+DATED = "".join(f"2024-01-{i % 28 + 1:02},{row}\n" if i else f"when,{row}\n" for i, row in enumerate(TABLE.split()))
+WHOLE = "data.preprocess.missing=refuse"
 
 ROWS = [
     # cells
     cell(
-        "NaN",
+        "NaN where gaps are refused",
         "NaN,1,in",
         (
-            "points.csv line 12, column 'a': NaN is not finite; fill the cell or delete the row; "
-            "`data.drop: [a]` leaves the column out"
+            "points.csv line 12, column 'a': empty cell; fill the cell or delete the row; `data.drop: "
+            "[a]` leaves the column out"
         ),
+        also=WHOLE,
     ),
     cell(
         "inf",
@@ -136,6 +143,7 @@ ROWS = [
             "points.csv line 12, column 'a': empty cell; fill the cell or delete the row; `data.drop: "
             "[a]` leaves the column out"
         ),
+        also=WHOLE,
     ),
     cell(
         "an empty label",
@@ -152,6 +160,7 @@ ROWS = [
             "points.csv line 12, column 'a': empty cell; fill the cell or delete the row; `data.drop: "
             "[a]` leaves the column out"
         ),
+        also=WHOLE,
     ),
     cell(
         "control characters in a cell",
@@ -186,18 +195,75 @@ ROWS = [
             "quotes; a quote within quotes is written twice"
         ),
     ),
-    table(
-        "a column of text",
-        TABLE.replace(",0,", ",low,")
-        .replace(",1,", ",mid,")
-        .replace(",2,", ",mid,")
-        .replace(",3,", ",high,")
-        .replace(",4,", ",high,")
-        .replace(",5,", ",high,"),
+    Row(
+        "a column of text that is to be numbers",
+        writes("points.csv", WORDS),
+        f"{TRAIN} 'data.preprocess.columns={{b: robust}}'",
         (
             "points.csv, column 'b': it holds text ('low' in points.csv line 2), and features are "
             "numbers; turn it into numbers; `data.drop: [b]` leaves it out"
         ),
+    ),
+    table("a column of text is no fault", WORDS, "", 0),
+    table(
+        "a column of ids",
+        IDS,
+        (
+            "points.csv, column 'id': it holds text, and no value ('P1') stands in 3 training rows or more; "
+            "`data.drop: [id]` leaves it out; `data.preprocess.rare` is the number; numbers and dates (2024-01-31) "
+            "are read as such"
+        ),
+    ),
+    Row(
+        "dates where they are refused",
+        writes("points.csv", DATED),
+        f"{TRAIN} data.preprocess.dates=refuse",
+        (
+            "points.csv, column 'when': it holds dates; `data.preprocess.dates: cyclic` takes their parts, "
+            "`data.drop: [when]` leaves them out"
+        ),
+    ),
+    Row(
+        "a date that there is not",
+        writes("points.csv", DATED.replace("2024-01-05", "2024-02-30", 1)),
+        TRAIN,
+        ("points.csv line 5, column 'when': '2024-02-30' is no date; write 2024-01-31, or 2024-01-31 23:59"),
+    ),
+    Row(
+        "an encoding for a column that there is not",
+        nothing,
+        f"{TRAIN} 'data.preprocess.columns={{c: log}}'",
+        ("override 'data.preprocess.columns={c: log}'  data.preprocess.columns: no feature 'c', there are a, b"),
+    ),
+    Row(
+        "an encoding that there is not",
+        nothing,
+        f"{TRAIN} 'data.preprocess.columns={{a: lg}}'",
+        "...",
+    ),
+    Row(
+        "a split by time on a column of text",
+        writes("points.csv", WORDS),
+        f"{TRAIN} data.split.time=b",
+        "points.csv, column 'b': it holds text, and times are dates (2024-01-31) or numbers; look at `data.split.time`",
+    ),
+    Row(
+        "a split by group and by time",
+        nothing,
+        f"{TRAIN} data.split.time=b data.split.group=a",
+        "override 'data.split.time=b'  data.split: goes by group or by time, not by both; leave one out",
+    ),
+    Row(
+        "a split by a column that there is not",
+        nothing,
+        f"{TRAIN} data.split.group=c",
+        "points.csv: `data.split.group`: no column 'c', there are a, b, y",
+    ),
+    Row(
+        "a split by one group",
+        writes("points.csv", TABLE.replace("\n", ",g\n")),
+        f"{TRAIN} data.split.group=g",
+        "...",
     ),
     # the table
     table("a byte-order mark before the header is no fault", b"\xef\xbb\xbf" + TABLE.encode(), "", 0),
@@ -393,10 +459,10 @@ ROWS = [
         ),
     ),
     other(
-        "NaN at evaluation",
-        "a,b,y\n1,nan,in\n2,1,out\n",
+        "infinity at evaluation",
+        "a,b,y\n1,inf,in\n2,1,out\n",
         (
-            "other.csv line 2, column 'b': nan is not finite; fill the cell or delete the row; "
+            "other.csv line 2, column 'b': inf is not finite; fill the cell or delete the row; "
             "`data.drop: [b]` leaves the column out"
         ),
     ),
@@ -412,7 +478,7 @@ ROWS = [
         "a number beyond the precision at evaluation",
         "a,b,y\n1,1e300,in\n2,1,out\n",
         (
-            "other.csv line 2, column 'b': 1e+300 is beyond ±3.4e+38 when scaled; correct the cell, or "
+            "other.csv line 2, column 'b': scaled, it is 6.01e+299, beyond ±3.4e+38; correct the cell, or "
             "set `training.precision: float64`"
         ),
     ),
@@ -628,11 +694,11 @@ ROWS = [
         also=NPZ,
     ),
     file(
-        "an npz with NaN",
+        "an npz with infinity",
         "x.npz",
-        npz(X=np.where(X == 6, np.nan, X), y=Y),
+        npz(X=np.where(X == 6, np.inf, X), y=Y),
         (
-            "x.npz row 4, column 'X_0': nan is not finite; fill the cell or delete the row; `data.drop: "
+            "x.npz row 4, column 'X_0': inf is not finite; fill the cell or delete the row; `data.drop: "
             "[X_0]` leaves the column out"
         ),
         also=NPZ,

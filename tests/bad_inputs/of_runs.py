@@ -25,7 +25,8 @@ def run(name: str, change: Change, says: str, command: str = EVALUATE) -> Row:
 
 def fitted(name: str, path: str, value: Any, says: str) -> Row:
     """Another value at ``path`` of preprocess.json; the answer begins with the file's name."""
-    return run(name, json_with("run/preprocess.json", *path.split("."), value=value), says)
+    keys = [int(key) if key.isdigit() else key for key in path.split(".")]
+    return run(name, json_with("run/preprocess.json", *keys, value=value), says)
 
 
 def every(name: str, command: str, remedy: str) -> Iterator[Row]:
@@ -272,7 +273,7 @@ ROWS = [
         "config.yaml is cut off",
         bends("run/config.yaml", lambda raw: raw.partition(b"ize: 16")[0]),
         (
-            "run/config.yaml:70:10: this is no YAML: could not find expected ':'; write a colon and a "
+            "run/config.yaml:91:10: this is no YAML: could not find expected ':'; write a colon and a "
             "blank behind each key"
         ),
     ),
@@ -401,74 +402,104 @@ ROWS = [
     ),
     fitted(
         "a scaling that there is not",
-        "features.method",
+        "features.groups.0.scaling.method",
         "\x1b[31mmagic",
-        "run/preprocess.json: features.method: unknown scaling '\\x1b[31mmagic'; known are standardize, minmax, none",
+        (
+            "run/preprocess.json: features.groups.0.scaling.method: unknown scaling '\\x1b[31mmagic'; known "
+            "are standardize, robust, minmax, log, none"
+        ),
     ),
     fitted(
         "too few shifts",
-        "features.shift",
+        "features.groups.0.scaling.shift",
         [1.0],
         (
-            "run/preprocess.json: features: 2 names, 1 shifts and 2 scales; each column has a name of "
+            "run/preprocess.json: features.groups.0.scaling: 2 names, 1 shifts and 2 scales; each column has a name of "
             "its own, a shift and a scale; take the file as nncli wrote it"
         ),
     ),
     fitted(
         "a shift of text",
-        "features.shift",
+        "features.groups.0.scaling.shift",
         ["1", "2"],
-        "run/preprocess.json: features.shift: '1' is no finite number; take the file as nncli wrote it",
+        (
+            "run/preprocess.json: features.groups.0.scaling.shift: '1' is no finite number; take the file "
+            "as nncli wrote it"
+        ),
     ),
     fitted(
         "a shift of NaN",
-        "features.shift",
+        "features.groups.0.scaling.shift",
         [float("nan"), 1.0],
         "run/preprocess.json: is not JSON; nncli resume run writes it again",
     ),
     fitted(
         "a shift of true",
-        "features.shift",
+        "features.groups.0.scaling.shift",
         [True, 1.0],
-        "run/preprocess.json: features.shift: True is no finite number; take the file as nncli wrote it",
+        (
+            "run/preprocess.json: features.groups.0.scaling.shift: True is no finite number; take the file "
+            "as nncli wrote it"
+        ),
     ),
     fitted(
         "an infinite scale",
-        "features.scale",
+        "features.groups.0.scaling.scale",
         [float("inf"), 1.0],
         "run/preprocess.json: is not JSON; nncli resume run writes it again",
     ),
     fitted(
         "a scale of 0",
-        "features.scale",
+        "features.groups.0.scaling.scale",
         [0.0, 1.0],
-        "run/preprocess.json: features.scale: a scale that is not above 0; take the file as nncli wrote it",
+        (
+            "run/preprocess.json: features.groups.0.scaling.scale: a scale that is not above 0; take the file "
+            "as nncli wrote it"
+        ),
     ),
     fitted(
         "a shift beyond any number",
-        "features.shift",
+        "features.groups.0.scaling.shift",
         [10**400, 1.0],
         (
-            "run/preprocess.json: features.shift: "
+            "run/preprocess.json: features.groups.0.scaling.shift: "
             "100000000000000000000000000000000000000000000000000000000000 is no finite number; take the "
             "file as nncli wrote it"
         ),
     ),
     fitted(
         "a column that the data have not",
-        "features.names",
+        "features.groups.0.scaling.names",
         ["a", "c"],
+        ("run/preprocess.json: features: the groups have to hold every column once; take the file as nncli wrote it"),
+    ),
+    fitted(
+        "a fill that does not fit",
+        "features.groups.0.fill",
+        [0],
         (
-            "run/preprocess.json: does not follow from the run's config and data; remove it: nncli "
-            "resume run writes it again"
+            "run/preprocess.json: features.groups.0: a fill for each column, edges for all or none, and "
+            "marked, true or false, are expected; take the file as nncli wrote it"
         ),
     ),
     fitted(
+        "a group that there is not",
+        "features.groups.0.kind",
+        "colours",
+        ("run/preprocess.json: features.groups.0: kinds are numbers, category, date; take the file as nncli wrote it"),
+    ),
+    fitted(
+        "a clip below 0",
+        "features.groups.0.clip",
+        -1,
+        "run/preprocess.json: features.groups.0: a clip above 0 is expected; take the file as nncli wrote it",
+    ),
+    fitted(
         "a column twice",
-        "features.names",
+        "features.groups.0.scaling.names",
         ["a", "a"],
         (
-            "run/preprocess.json: features: 2 names, 2 shifts and 2 scales; each column has a name of "
+            "run/preprocess.json: features.groups.0.scaling: 2 names, 2 shifts and 2 scales; each column has a name of "
             "its own, a shift and a scale; take the file as nncli wrote it"
         ),
     ),
@@ -517,7 +548,20 @@ ROWS = [
     fitted(
         "three features for a network of two",
         "features",
-        {"method": "none", "names": ["a", "b", "c"], "shift": [0, 0, 0], "scale": [1, 1, 1]},
+        {
+            "names": ["a", "b", "c"],
+            "gaps": "impute",
+            "groups": [
+                {
+                    "kind": "numbers",
+                    "scaling": {"method": "none", "names": ["a", "b", "c"], "shift": [0, 0, 0], "scale": [1, 1, 1]},
+                    "fill": [0, 0, 0],
+                    "marked": False,
+                    "clip": None,
+                    "edges": [],
+                }
+            ],
+        },
         "run: its weights are of another network than its config; train again",
     ),
 ]

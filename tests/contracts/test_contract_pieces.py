@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from networks import network, point
 
-from nncli.engine import activations, initializers, losses, optimizers, schedules
+from nncli.engine import activations, embeddings, initializers, losses, optimizers, schedules
 from nncli.engine.activations import Activation, Sigmoid, Tanh
 from nncli.engine.buffers import Buffers
 from nncli.engine.losses import Loss, MeanSquaredError
@@ -373,7 +373,14 @@ def test_minimizer_comes_back_from_where_the_function_is_not_finite(
 
 @pytest.mark.parametrize(
     "record",
-    [*activations.registry, *losses.registry, *initializers.registry, *optimizers.registry, *schedules.registry],
+    [
+        *activations.registry,
+        *embeddings.registry,
+        *losses.registry,
+        *initializers.registry,
+        *optimizers.registry,
+        *schedules.registry,
+    ],
     ids=by_name,
 )
 def test_record_is_frozen_documented_and_has_a_default_for_every_setting(record: type) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from nncli.data.preprocess import ClassEncoding, Preprocessing, class_labels, select_features, target_values
+from nncli.data.features import Encoding
+from nncli.data.preprocess import ClassEncoding, Preprocessing, class_labels, target_values
 from nncli.data.scaling import Scaling
 from nncli.data.table import CHUNK, Table
 from nncli.errors import DataError
@@ -70,7 +71,7 @@ def test_a_row_of_weight_k_is_fitted_as_k_rows_are(method, seed, unit):
     X, k = 100 + rng.normal(size=(40, 3)), rng.integers(0, 4, 40)
     rows = np.flatnonzero(rng.random(40) < 0.7)
     k[rows[0]] = 2
-    weighted = Scaling.fit(method, names(3), X, rows, k * unit)
+    weighted = Scaling.fit(method, names(3), X, rows, weights=k * unit)
     copies = fit(method, X, rows.repeat(k[rows]))
     np.testing.assert_allclose(weighted.shift, copies.shift, rtol=1e-13)
     np.testing.assert_allclose(weighted.scale, copies.scale, rtol=1e-10)
@@ -80,7 +81,10 @@ def test_the_weighted_mean_and_deviation_are_scikit_learn_s_over_several_chunks(
     rng = np.random.default_rng(0)
     n = CHUNK // 2 + 10
     X, w = rng.normal(size=(n, 3)) * [1, 100, 1e-3], rng.random(n)
-    mine, theirs = Scaling.fit("standardize", names(3), X, np.arange(n), w), StandardScaler().fit(X, sample_weight=w)
+    mine, theirs = (
+        Scaling.fit("standardize", names(3), X, np.arange(n), weights=w),
+        StandardScaler().fit(X, sample_weight=w),
+    )
     np.testing.assert_allclose(mine.shift, theirs.mean_, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(mine.scale, theirs.scale_, rtol=1e-12)
 
@@ -134,15 +138,15 @@ def test_numbers_whose_spread_overflows_are_refused(method):
 def test_a_number_beyond_the_precision_is_named():
     X = np.array([[1.0, 2.0], [1e39, 3.0]])
     with pytest.raises(
-        DataError, match=r"t\.csv line 3, column 'x0': 1e\+39 is beyond ±3\.4e\+38 when scaled; correct"
+        DataError, match=r"t\.csv line 3, column 'x0': scaled, it is 1e\+39, beyond ±3\.4e\+38; correct"
     ):
         apply(fit("none", X), X, np.float32)
     assert np.isfinite(apply(fit("none", X), X)).all()
 
 
 def test_an_unknown_method_lists_the_known_ones():
-    with pytest.raises(DataError, match="unknown scaling 'robust'; known are standardize, minmax, none"):
-        fit("robust", np.ones((2, 1)))
+    with pytest.raises(DataError, match="unknown scaling 'magic'; known are standardize, robust, minmax, log, none"):
+        fit("magic", np.ones((2, 1)))
 
 
 @pytest.mark.parametrize(
@@ -213,11 +217,11 @@ def test_text_is_no_quantity():
 def test_targets_and_features_are_found_by_name():
     t = table(np.array([[1.0, 2.0], [3.0, 4.0]]), X=[[5, 6], [7, 8]])
     assert target_values(t, ("y1", "y0")).tolist() == [[2, 1], [4, 3]]
-    assert select_features(t, ("x1",)).tolist() == [[6], [8]]
+    assert t.cells.select(("x1",)).tolist() == [[6], [8]]
     with pytest.raises(DataError, match="no target column 'z', there are y0, y1"):
         target_values(t, ("z",))
     with pytest.raises(DataError) as error:
-        select_features(t, ("x0", "x7", "weight"))
+        t.cells.select(("x0", "x7", "weight"))
     assert str(error.value) == (
         "t.csv: no column 'x7', there are x0, x1; a table needs every column of the training table\n"
         "t.csv: no column 'weight', there are x0, x1; a table needs every column of the training table"
@@ -227,7 +231,7 @@ def test_targets_and_features_are_found_by_name():
 @pytest.mark.parametrize("target", ["auto", "standardize", "none"])
 def test_a_constant_regression_target_is_sane(target):
     t = table([2.5, 2.5, 2.5])
-    fitted = Preprocessing.fit(t, rows(t), "regression", numeric="standardize", target=target)
+    fitted = Preprocessing.fit(t, rows(t), "regression", encoding=Encoding(), target=target)
     assert fitted.target.scale.tolist() == [1]
     assert fitted.target.invert(np.zeros((1, 1))).item() == (0 if target == "none" else 2.5)
 
@@ -236,7 +240,7 @@ def preprocessing(task):
     rng = np.random.default_rng(0)
     y = rng.integers(0, 3, 50) if task == "classification" else rng.standard_normal((50, 2)) * 1e-7 / 3
     t = table(y, X=rng.standard_normal((50, 4)) * [1e-300, 1 / 3, 1e17, 5e-20])
-    return Preprocessing.fit(t, rows(t), task, numeric="standardize", target="auto")
+    return Preprocessing.fit(t, rows(t), task, encoding=Encoding(), target="auto")
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
@@ -246,8 +250,9 @@ def test_json_brings_every_bit_back(task):
     back = Preprocessing.from_json(json.loads(text))
     assert back.task == task
     assert back.features.names == fitted.features.names
-    assert back.features.shift.tobytes() == fitted.features.shift.tobytes()
-    assert back.features.scale.tobytes() == fitted.features.scale.tobytes()
+    for key in ("shift", "scale"):
+        bits = [getattr(one.features.groups[0].scaling, key).tobytes() for one in (back, fitted)]
+        assert bits[0] == bits[1]
     assert json.dumps(back.to_json()) == text
 
 
@@ -258,16 +263,56 @@ def test_json_brings_every_bit_back(task):
         (("task",), "ranking", "preprocess.json: unknown task 'ranking'"),
         (("features",), None, "preprocess.json: features: a mapping is expected, and here is None"),
         (("features", "extra"), 1, "preprocess.json: features: missing are none, unknown are ['extra']"),
-        (("features", "method"), "magic", "preprocess.json: features.method: unknown scaling 'magic'"),
-        (("features", "method"), ["none"], "preprocess.json: features.method: unknown scaling ['none']"),
-        (("features", "names"), "abcd", "preprocess.json: features.names: a list is expected, and here is 'abcd'"),
-        (("features", "names"), [1, 2, 3, 4], "preprocess.json: features.names: a list of names is expected"),
-        (("features", "names"), ["a", "a", "b", "c"], "preprocess.json: features: 4 names, 4 shifts and 4 scales"),
-        (("features", "shift"), [1.0], "preprocess.json: features: 4 names, 1 shifts and 4 scales"),
-        (("features", "shift"), [0, 0, 0, True], "preprocess.json: features.shift: True is no finite number"),
-        (("features", "shift"), [0, 0, 0, 10**400], "preprocess.json: features.shift: 1000"),
-        (("features", "scale"), [1, 1, 1, float("nan")], "preprocess.json: features.scale: nan is no finite number"),
-        (("features", "scale"), [1, 1, 1, 0], "preprocess.json: features.scale: a scale that is not above 0"),
+        (
+            ("features", "groups", 0, "scaling", "method"),
+            "magic",
+            "preprocess.json: features.groups.0.scaling.method: unknown scaling 'magic'",
+        ),
+        (
+            ("features", "groups", 0, "scaling", "method"),
+            ["none"],
+            "preprocess.json: features.groups.0.scaling.method: unknown scaling ['none']",
+        ),
+        (
+            ("features", "groups", 0, "scaling", "names"),
+            "abcd",
+            "preprocess.json: features.groups.0.scaling.names: a list is expected, and here is 'abcd'",
+        ),
+        (
+            ("features", "groups", 0, "scaling", "names"),
+            [1, 2, 3, 4],
+            "preprocess.json: features.groups.0.scaling.names: a list of names is expected",
+        ),
+        (
+            ("features", "groups", 0, "scaling", "names"),
+            ["a", "a", "b", "c"],
+            "preprocess.json: features.groups.0.scaling: 4 names, 4 shifts and 4 scales",
+        ),
+        (
+            ("features", "groups", 0, "scaling", "shift"),
+            [1.0],
+            "preprocess.json: features.groups.0.scaling: 4 names, 1 shifts and 4 scales",
+        ),
+        (
+            ("features", "groups", 0, "scaling", "shift"),
+            [0, 0, 0, True],
+            "preprocess.json: features.groups.0.scaling.shift: True is no finite number",
+        ),
+        (
+            ("features", "groups", 0, "scaling", "shift"),
+            [0, 0, 0, 10**400],
+            "preprocess.json: features.groups.0.scaling.shift: 1000",
+        ),
+        (
+            ("features", "groups", 0, "scaling", "scale"),
+            [1, 1, 1, float("nan")],
+            "preprocess.json: features.groups.0.scaling.scale: nan is no finite number",
+        ),
+        (
+            ("features", "groups", 0, "scaling", "scale"),
+            [1, 1, 1, 0],
+            "preprocess.json: features.groups.0.scaling.scale: a scale that is not above 0",
+        ),
         (("target", "classes"), ["b", "a"], "preprocess.json: target: two or more classes are expected, sorted"),
         (("target", "classes"), [1, "a"], "preprocess.json: target: two or more classes are expected, sorted"),
         (("target", "classes"), [True, False], "preprocess.json: target: two or more classes are expected, sorted"),

@@ -23,9 +23,11 @@ class Case:
 
 
 # a letter an array: c (40, k) and d (n, k) that lie row by row, z (n, k), e the same without negative numbers, y (n,)
-# codes, l (n,), p a vector of parameters, q one without negative or special numbers
+# codes, l (n,), p a vector of parameters, q one without negative or special numbers, t (k, n) places in such a vector,
+# u (k, n)
 CASES = {
     "gather": Case("ccdd"),
+    "scatter": Case("ptu"),
     "rectify": Case("zz"),
     "rectify_back": Case("zz"),
     "shift": Case("zzl"),
@@ -47,10 +49,15 @@ def arrays_for(case, n, k, dtype, seed, special=False):
         if letter in "cd":
             found.append(rng.normal(size=(40 if letter == "c" else n, k)).astype(dtype))
             continue
+        if letter == "t":
+            found.append(rng.integers(0, n * k, (k, n)) // 3)  # the same place more than once
+            continue
         if letter == "y":
             found.append(rng.integers(0, k, n))
             continue
         array = Buffers(dtype).keep({"z": (n, k), "e": (n, k), "l": (n,)}.get(letter, (n * k,)))
+        if letter == "u":
+            array = array.reshape(k, n)
         array[...] = rng.normal(size=array.shape) * rng.choice([1e-6, 1.0, 1e4], array.shape)
         if letter == "q":
             array[...] = np.abs(array)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nncli.engine import schedules
-from nncli.engine.schedules import Cosine, CosineRestarts, OneCycle, ReduceOnPlateau, Schedule, Step
+from nncli.engine.schedules import Cosine, CosineRestarts, Coslog, OneCycle, ReduceOnPlateau, Schedule, Step
 
 RECORDED = json.loads((Path(__file__).parent / "published/pytorch_schedules.json").read_text())
 STEPS, EPOCHS = RECORDED["steps"], RECORDED["epochs"]
@@ -107,3 +107,14 @@ def test_a_start_of_a_warm_up_that_is_none_is_refused(record: type[Schedule]) ->
     said = [objection.setting for objection in record(warmup_start=0.5, **settings).objections(5)]
     assert said == ["warmup_start"]
     assert list(record(**settings).objections(5)) == []
+
+
+def test_coslog_has_waves_each_twice_as_long_as_the_one_before() -> None:
+    """(1 − cos(2π·log₂(1 + 15 k/K)))/2: of 15 parts, the 4 waves have 1, 2, 4 and 8."""
+    found = rates(Coslog(), 1.0, 100, 15)
+    for nothing in (0, 100, 300, 700):
+        assert found[nothing] == pytest.approx(0, abs=1e-12)
+    for top in (1, 3, 7, 15):  # where log₂(1 + 15 k/K) is half-way, 1 + 15 k/K is √2, √8, √32, √128
+        k = round(100 * (math.sqrt(top + 1) * math.sqrt((top + 1) / 2) - 1))
+        assert found[k] == pytest.approx(1, abs=1e-3)
+    assert rates(Coslog(cycles=1), 1.0, 100, 15)[round(1500 * (math.sqrt(2) - 1))] == pytest.approx(1, abs=1e-5)

@@ -127,7 +127,7 @@ def test_one_output_for_two_classes_gives_the_probabilities_of_both() -> None:
     run = trained(*NETWORKS["two classes by one output"])
     export(run, Path("m.onnx"))
     rows = rows_of(load_run(run))
-    label, both = session("m.onnx").run(["label", "probabilities"], {"features": rows.features})
+    label, both = session("m.onnx").run(["label", "probabilities"], {"features": rows.matrix})
     assert (label == (both[:, 1] > 0.5)).all()
     np.testing.assert_allclose(both.sum(axis=1), 1, rtol=1e-6)
 
@@ -147,7 +147,7 @@ def test_the_numpy_file_runs_without_nncli_and_without_pickle() -> None:
     run = trained("model.layers.0.activation=gelu")
     export(run, Path("m.py"))
     rows = rows_of(load_run(run))
-    np.save("X.npy", rows.features)
+    np.save("X.npy", rows.matrix)
     program = (
         "import runpy, sys, numpy; told = runpy.run_path('m.py')['predict'](numpy.load('X.npy')); "
         "numpy.save('P.npy', told['probabilities']); print(*told['label'], sep='|'); "

@@ -33,6 +33,8 @@ NAMED_FIRST = {
     "evaluated_as_trained": "middle.weight",
     "forgotten_dropout_mask": "middle.shift",
     "forgotten_skip": "layers.0.weight",
+    "repeated_code": "input.table_0",
+    "forgotten_2pi": "input.frequencies",
     "missing_mean": "layers.2.bias",
     "softmax_diagonal": "layers.2.bias",
     "forgotten_penalty": "layers.2.weight",
@@ -59,6 +61,11 @@ NAMED_FIRST_BY_NETWORK = {
     ("transposed_weight", "residual"): "middle.projection",
     ("forgotten_derivative", "residual"): "middle.bias",
     ("forgotten_derivative", "unfused"): "layers.1.bias",
+    # without a block in the middle, the middle one of the dense layers is layers.1, and of the activations its tanh
+    ("sign_flip", "embedded"): "layers.0.weight",
+    ("transposed_weight", "embedded"): "layers.0.weight",
+    ("zeroed_bias", "embedded"): "layers.2.bias",
+    ("forgotten_derivative", "embedded"): "layers.1.bias",
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from annotated_types import Gt
 
-from nncli.engine import activations, losses, norms, optimizers
+from nncli.engine import activations, embeddings, losses, norms, optimizers
 from nncli.engine.activations import Activation
 from nncli.engine.buffers import Array, Buffers, Step
 from nncli.engine.optimizers import Adam, Sgd
@@ -38,8 +38,10 @@ def test_every_registered_piece_is_among_them() -> None:
     assert {("activation", name) for name in activations.registry.names} <= seen
     assert {("loss", name) for name in losses.registry.names} <= seen
     assert {("optimizer", rule.name) for rule in optimizers.update_rules()} <= seen
-    assert {kind for kind, _ in seen} == {"activation", "loss", "row weights", "norm", "layer", "penalty", "optimizer"}
+    kinds = {"activation", "loss", "row weights", "norm", "number embedding", "layer", "penalty", "optimizer"}
+    assert {kind for kind, _ in seen} == kinds
     assert {("norm", name) for name in norms.registry.names} <= seen
+    assert {("number embedding", name) for name in embeddings.registry.names} <= seen
     accepted = [
         f"{loss.name}, {output.name}"
         for loss in losses.registry

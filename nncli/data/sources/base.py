@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from nncli.data.cells import Array
 from nncli.data.room import refuse_too_large
-from nncli.data.table import Array, Table
+from nncli.data.table import Table
 from nncli.errors import DataError, Problem
 from nncli.machine import memory_limit
 from nncli.registry import Registry

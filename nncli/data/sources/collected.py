@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from nncli.data.cells import Array
 from nncli.data.sources.base import Source, registry
-from nncli.data.table import Array, Table
+from nncli.data.table import Table
 
 
 class Collected(Source):

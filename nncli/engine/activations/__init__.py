@@ -20,7 +20,7 @@ from __future__ import annotations
 from nncli.engine.activations.base import Activation, LearnedActivation, registry
 from nncli.engine.activations.elementwise import sigmoid
 from nncli.engine.activations.gates import Exponential, Gelu, HardSwish, Mish, Silu, Softplus
-from nncli.engine.activations.learned import Prelu
+from nncli.engine.activations.learned import ParametricMish, ParametricSelu, Prelu
 from nncli.engine.activations.rectifiers import Celu, Elu, LeakyRelu, Relu, Relu6, Selu
 from nncli.engine.activations.squashers import HardSigmoid, Identity, LogSigmoid, Sigmoid, Sine, Softmax, Softsign, Tanh
 
@@ -37,6 +37,8 @@ __all__ = [
     "LearnedActivation",
     "LogSigmoid",
     "Mish",
+    "ParametricMish",
+    "ParametricSelu",
     "Prelu",
     "Relu",
     "Relu6",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from nncli.engine.activations.base import LearnedActivation, registry
+from nncli.engine.activations.base import Activation, LearnedActivation, registry
+from nncli.engine.activations.gates import Mish
+from nncli.engine.activations.rectifiers import Selu
 from nncli.engine.buffers import Array, Buffers, Step
 from nncli.engine.parameters import Parameter
 
@@ -71,3 +73,82 @@ class Prelu(LearnedActivation):
 
     def reference_learned(self, Z: Any, tensors: Mapping[str, Any], xp: Any) -> Any:
         return xp.where(Z > 0, Z, tensors["slope"] * Z)
+
+
+class Blended(LearnedActivation):
+    """z + alpha·(f(z) − z): how much of f a unit has is learned, one alpha for each; f itself at the start."""
+
+    f: ClassVar[Activation]
+    source = "Holzmüller, Grinsztajn & Steinwart 2024"
+    in_place = False
+    slopes = MappingProxyType({"alpha": "Σ_rows {dY} ⊙ (f({X}) − {X})"})
+
+    def parameters(self, units: int) -> tuple[Parameter, ...]:
+        return (Parameter("alpha", (units,), "scale"),)
+
+    def initialize(self, tensors: Mapping[str, Array]) -> None:
+        tensors["alpha"][...] = 1
+
+    def bind_learned(
+        self,
+        Z: Array,
+        A: Array,
+        D: Array,
+        tensors: Mapping[str, Array],
+        slopes: Mapping[str, Array],
+        buffers: Buffers,
+    ) -> tuple[Step, Step]:
+        alpha, d_alpha = tensors["alpha"][..., np.newaxis, :], slopes["alpha"]
+        F, D_F = buffers.keep(A.shape), buffers.keep(A.shape)
+        S = buffers.scratch(A.shape)
+        rest = buffers.scratch(alpha.shape, slot=1, dtype=alpha.dtype)
+        value, slope = self.f.bind(Z, F, D_F, buffers)
+
+        def forward() -> None:
+            value()  # alpha·f + (1 − alpha)·z: far from 0, f − z would keep few digits of f
+            np.subtract(1, alpha, out=rest)
+            np.multiply(Z, rest, out=S)
+            np.multiply(F, alpha, out=A)
+            np.add(A, S, out=A)
+
+        def backward() -> None:
+            np.subtract(F, Z, out=S)
+            np.multiply(S, D, out=S)
+            np.add.reduce(S, axis=-2, out=d_alpha)
+            np.multiply(D, alpha, out=D_F)
+            slope()
+            np.subtract(1, alpha, out=rest)
+            np.multiply(D, rest, out=D)
+            np.add(D, D_F, out=D)
+
+        return forward, backward
+
+    def reference_learned(self, Z: Any, tensors: Mapping[str, Any], xp: Any) -> Any:
+        return tensors["alpha"] * self.f.reference(Z, xp) + (1 - tensors["alpha"]) * Z
+
+
+@registry.register
+@dataclass(frozen=True)
+class ParametricSelu(Blended):
+    """As much of selu, and as little of nothing, as each unit learns: RealMLP's for classes."""
+
+    f = Selu()
+    name = "parametric_selu"
+    formula = "z + alpha·(selu(z) − z), alpha learned"
+    derivative = "1 + alpha·(selu'(z) − 1)"
+    onnx = "Selu, Sub, Mul, Add"
+    kinks = (0.0,)
+    initializer = "lecun_normal"
+
+
+@registry.register
+@dataclass(frozen=True)
+class ParametricMish(Blended):
+    """As much of mish, and as little of nothing, as each unit learns: RealMLP's for numbers."""
+
+    f = Mish()
+    name = "parametric_mish"
+    formula = "z + alpha·(mish(z) − z), alpha learned"
+    derivative = "1 + alpha·(mish'(z) − 1)"
+    onnx = "Mish, Sub, Mul, Add"
+    initializer = "he_normal"

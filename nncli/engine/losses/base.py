@@ -41,6 +41,8 @@ class Loss(ABC):
     """Whether it makes sense for numbers only."""
     natural_units: ClassVar[bool] = False
     """Whether it takes numbers as they stand in the data, not scaled."""
+    spreads: ClassVar[bool] = False
+    """Whether its outputs tell a deviation, too, which belongs to the scale that it was trained on."""
     explodes: ClassVar[bool] = False
     """Whether a few large outputs make it many times larger, so that its first value says little of a network."""
     takes: ClassVar[str] = ""

@@ -172,6 +172,7 @@ class GaussianNll(Loss):
     targets = "values"
     needs = "unbounded"
     regression = True
+    spreads = True
     explodes = True
 
     @property

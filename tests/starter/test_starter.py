@@ -1,0 +1,158 @@
+"""``nncli init``: what it sees in a table, and that the config that it writes trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+import nncli
+from nncli.builder import build
+from nncli.cli.main import app
+from nncli.errors import DataError
+from nncli.starter import draft
+
+N = 120
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def columns(**changes: object) -> dict[str, object]:
+    """A table with nothing odd about it."""
+    rng = np.random.default_rng(0)
+    size, color = rng.normal(50, 10, N), rng.choice(["red", "blue", "green"], N)
+    plain = {"size": size, "color": color, "weight": rng.lognormal(0, 1, N)}
+    price = size * 3 + 20 * (color == "red") + rng.normal(0, 5, N)
+    return {**plain, "kind": np.where(price > 150, "dear", "cheap"), "price": price} | changes
+
+
+def write(name: str = "t.csv", **changes: object) -> Path:
+    given = {key: value for key, value in columns(**changes).items() if value is not None}
+    pl.DataFrame(given).write_csv(name)
+    return Path(name)
+
+
+def dropped(target: str = "price", **changes: object) -> dict[str, str]:
+    return {column.name: column.why for column in draft(write(**changes), target).findings.dropped}
+
+
+def test_a_plain_table_keeps_its_columns() -> None:
+    assert dropped() == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"id": [f"P{i}" for i in range(N)]}, "is another text in every row, as a name or an id"),
+        ({"id": [*range(1000, 1000 + N)]}, "counts the rows, as an id"),
+        ({"id": [f"P{i // 2}" for i in range(N)]}, "is text of which no value stands in 3 rows"),
+        ({"id": ["x"] * N}, "is 'x' in every row"),
+        ({"id": [None] * N}, "is empty"),
+        ({"id": columns()["price"]}, "is 'price' in another unit: it would not be known beforehand"),
+        ({"id": columns()["price"] * 1.19}, "is 'price' in another unit: it would not be known beforehand"),
+    ],
+)
+def test_a_column_that_cannot_help_is_left_out_with_its_reason(change: dict[str, object], why: str) -> None:
+    assert dropped(**change) == {"id": why}
+
+
+def test_a_column_that_says_the_class_in_other_words_is_left_out() -> None:
+    code = [{"dear": "D", "cheap": "C"}[str(kind)] for kind in columns()["kind"]]
+    assert dropped("kind", code=code) == {"code": "says the same as 'kind': it would not be known beforehand"}
+
+
+def test_gaps_alone_make_no_column_useless() -> None:
+    sometimes = ["yes" if i % 3 else None for i in range(N)]  # one value, but its absence may tell
+    found = draft(write(sometimes=sometimes), "price")
+    assert found.findings.gaps == {"sometimes": 40}
+    assert "missing: impute  # 40 gaps in 1 column" in found.text
+
+
+@pytest.mark.parametrize(
+    ("target", "asked", "task", "why"),
+    [
+        (["a", "b", "c"], None, "classification", "3 different values, not numbers"),
+        ([1, 2, 3], None, "classification", "3 whole numbers; if they are quantities: nncli init --task regression"),
+        ([1, 2, 3], "regression", "regression", "as asked for"),
+        ([0.5, 1.5, 2.5], None, "regression", "3 different numbers"),
+        ([*range(20)], None, "regression", "20 different numbers"),
+        ([*range(20)], "classification", "classification", "as asked for"),
+        (["true", "false"], None, "classification", "2 different values, not numbers"),
+    ],
+)
+def test_the_task_is_seen_from_the_target(target: list[object], asked: object, task: str, why: str) -> None:
+    file = write(price=None, kind=None, y=[target[i % len(target)] for i in range(N)])
+    found = draft(file, "y", task=asked).findings  # type: ignore[arg-type]
+    assert (found.task, found.why_task) == (task, why)
+    Path("c.yaml").write_text(draft(file, "y", task=asked).text)  # type: ignore[arg-type]
+    assert build(nncli.load_config("c.yaml")).dataset.task == task
+
+
+def test_oddities_are_noted() -> None:
+    rare = ["odd" if i == 5 else "usual" for i in range(N)]
+    notes = draft(write(kind=rare), "kind").findings.notes
+    assert notes[0].startswith("fewer than 3 rows have the class odd")
+    assert notes[1].startswith("99% of the rows are of one class: whoever always says 'usual' is right as often")
+    table = columns()
+    twice = {name: [*values[: N // 2], *values[: N // 2]] for name, values in table.items()}  # type: ignore[index]
+    assert draft(write(**twice), "price").findings.notes[0].startswith("60 rows are the same as another")
+    days = [str(np.datetime64("2024-01-01") + i // 2) for i in range(N)]
+    assert "split by time: data.split.time: day" in draft(write(day=days), "price").findings.notes[0]
+    wide = np.exp(np.random.default_rng(0).normal(0, 3, N))
+    assert "data.preprocess.target: log may serve better" in draft(write(price=wide), "price").findings.notes[0]
+
+
+def test_rows_without_a_target_are_named_by_line() -> None:
+    price = [None if i in (3, 7) else float(i) for i in range(N)]
+    with pytest.raises(DataError, match=r"2 rows without a target: t\.csv line 5, t\.csv line 9; delete them"):
+        draft(write(price=price), "price")
+
+
+def test_a_table_of_nothing_but_ids_is_refused() -> None:
+    pl.DataFrame({"id": [f"P{i}" for i in range(N)], "y": [i % 2 for i in range(N)]}).write_csv("t.csv")
+    with pytest.raises(DataError, match="no column is left to learn from; each was left out: id is another text"):
+        draft(Path("t.csv"), "y")
+
+
+def test_a_column_of_many_values_has_an_embedding() -> None:
+    found = draft(write(shop=[f"shop {i % 40}: no, yes" for i in range(N)] * 1), "price")
+    assert found.findings.embedded == ()
+    big = {name: np.tile(values, 3) for name, values in columns().items()}  # type: ignore[arg-type]
+    big["shop"] = [f"shop {i % 60}: no, yes" for i in range(3 * N)]
+    pl.DataFrame(big).write_csv("t.csv")
+    assert draft(Path("t.csv"), "price").findings.embedded == ("shop",)
+
+
+NASTY = 'a: "b" # c,\ttab'
+
+
+def test_what_it_writes_trains_whatever_the_columns_are_called() -> None:
+    table = {NASTY: columns()["size"], "no": columns()["color"], "12": columns()["price"], "kind\n- x": ["u"] * N}
+    pl.DataFrame(table).write_csv("t.csv")
+    Path("c.yaml").write_text(draft(Path("t.csv"), "12", path="t.csv").text)
+    config = nncli.load_config("c.yaml", ["training.epochs=2"])
+    assert config.data.drop == ["kind\n- x"]
+    experiment = build(config)
+    assert experiment.dataset.preprocessing.features.names == (NASTY, "no")
+    assert nncli.train(config).read_json("summary.json")["epochs"] == 2
+
+
+def test_the_command_writes_a_config_that_is_good_and_refuses_to_overwrite() -> None:
+    Path("made").mkdir()
+    write("t.csv")
+    runner = CliRunner()
+    result = runner.invoke(app, ["init", "t.csv", "--target", "kind", "-o", "made/c.yaml"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert result.output.startswith("made/c.yaml: classification of 'kind' (2 different values, not numbers), 120 rows")
+    assert "train it with: nncli train made/c.yaml" in result.output
+    assert nncli.load_config("made/c.yaml").data.path == "../t.csv"
+    run = nncli.train(nncli.load_config("made/c.yaml"))
+    assert (nncli.evaluate(run).metrics["accuracy"] or 0) > 0.8
+    with pytest.raises(nncli.NncliError, match="exists already; take another name with -o, or --overwrite"):
+        runner.invoke(app, ["init", "t.csv", "--target", "kind", "-o", "made/c.yaml"], catch_exceptions=False)
