@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import sys
 from abc import abstractmethod
-from collections.abc import Callable
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
@@ -16,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from nncli.builder import Experiment, Tables, build, feature_encoding
+from nncli.builder import Tables, build, feature_encoding
 from nncli.config.schema import Config
 from nncli.data.cells import Array
 from nncli.data.preprocess import ClassEncoding, Preprocessing
@@ -28,11 +26,9 @@ from nncli.estimator.parameters import PLACES, config_from, from_config, inside,
 from nncli.estimator.problems import as_value_errors
 from nncli.estimator.rows import Target, feature_names, table_of, weight_name
 from nncli.estimator.runs import write_run
+from nncli.estimator.screen import Screen
 from nncli.registry import unknown
 from nncli.run import Run
-from nncli.text import printable
-from nncli.training.events import EpochEnded, Event
-from nncli.training.lines import epoch_line, is_told, opening
 
 DTYPES = (np.float64, np.float32)
 """Those that rows keep; all others become the first."""
@@ -192,7 +188,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
                 config = self._for_one_epoch(config, before)
             known = before.preprocessing if before else _of_all_classes(config, table, target)
             experiment = build(config, Tables(table), known)
-            fitted = train(experiment, going, before, **self._screen(experiment))
+            screen = Screen(verbose=bool(self.verbose))
+            screen.began(experiment)
+            fitted = train(experiment, going, before, warned=screen.warned, observe=screen.observe)
         self._take(fitted, going, before)
         return self
 
@@ -222,23 +220,6 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         next_one = (before.summary["epochs"] if before and before.state else 0) + 1
         training = config.training.model_copy(update={"epochs": max(config.training.epochs, next_one)})
         return config.model_copy(update={"training": training})
-
-    def _screen(self, experiment: Experiment) -> dict[str, Callable[[Any], None]]:
-        """What is told of a training, to whom: to nobody unless it is verbose."""
-        if not self.verbose:
-            return {}
-        epochs = experiment.config.training.epochs
-
-        def say(text: str) -> None:
-            print(printable(text), file=sys.stderr, flush=True)
-
-        def observe(event: Event) -> None:
-            if isinstance(event, EpochEnded) and is_told(event.epoch, epochs):
-                say(f"epoch {event.epoch}/{epochs}  {epoch_line(event)}")
-
-        for line in opening(experiment):
-            say(line)
-        return {"told": lambda text: say(f"warning: {text}"), "observe": observe}
 
     def _take(self, fitted: Fitted, going: Going, before: Fitted | None) -> None:
         new: list[dict[str, float | int | None]] = list(fitted.rows)

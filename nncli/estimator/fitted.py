@@ -102,7 +102,7 @@ def train(
     going: Going,
     before: Fitted | None,
     *,
-    told: Callable[[str], None] = lambda text: None,
+    warned: Callable[[str], None] = lambda text: None,
     observe: Callable[[Event], None] = lambda event: None,
 ) -> Fitted:
     """Train as ``nncli train`` does, and keep what came of it in memory.
@@ -111,7 +111,7 @@ def train(
         experiment: What to train.
         going: ``anew``; ``from the weights`` of ``before``; or for ``one epoch`` behind it.
         before: An earlier training.
-        told: Called with what is out of the ordinary before the first epoch.
+        warned: Called with what is out of the ordinary before the first epoch.
         observe: Called with every event.
 
     Raises:
@@ -129,7 +129,7 @@ def train(
         continued = going == "one epoch" and before is not None
         first = before.first if continued and before else first_loss(experiment, trainer.weights)
         if not continued and (text := warning(experiment, first)):
-            told(text)
+            warned(text)
         rows = list(before.rows) if continued and before else []
         until = trainer.epoch + 1 if going == "one epoch" else math.inf
         ended = None
