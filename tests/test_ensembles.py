@@ -123,7 +123,7 @@ def test_a_member_is_scaled_by_its_own_training_rows() -> None:
     frame = pl.read_csv("points.csv").select("a", "b").to_numpy()
     for number, path in enumerate(members(run)):
         rows = load_dataset(member_config(config(), number)).train.rows
-        shift = json.loads((path / "preprocess.json").read_text())["features"]["shift"]
+        shift = json.loads((path / "preprocess.json").read_text())["features"]["groups"][0]["scaling"]["shift"]
         np.testing.assert_allclose(shift, frame[rows].mean(axis=0), rtol=1e-12)
 
 
