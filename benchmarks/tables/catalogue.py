@@ -155,7 +155,13 @@ RECORDS = (
     Record("ames", "modeldata/ames", "Sale_Price", "regression"),
     Record("sacramento", "modeldata/Sacramento", "price", "regression"),
     Record("concrete", "modeldata/concrete", "compressive_strength", "regression"),
-    Record("biomass", "modeldata/biomass", "HHV", "regression", _drop("a split of its authors", "dataset") + _drop(ID, "sample")),
+    Record(
+        "biomass",
+        "modeldata/biomass",
+        "HHV",
+        "regression",
+        _drop("a split of its authors", "dataset") + _drop(ID, "sample"),
+    ),
     Record("used_cars", "modeldata/car_prices", "Price", "regression"),
     Record("chicago", "modeldata/Chicago", "ridership", "regression", dates=("date",)),
     Record(

@@ -38,9 +38,7 @@ def means(scores: Mapping[str, Scores], records: Sequence[Record], seeds: Sequen
         for record in records
         if all(all(seed in of.get(record.name, {}) for seed in seeds) for of in scores.values())
     ]
-    rows = [
-        [statistics.fmean(of[name][seed]["score"] for seed in seeds) for of in scores.values()] for name in whole
-    ]
+    rows = [[statistics.fmean(of[name][seed]["score"] for seed in seeds) for of in scores.values()] for name in whole]
     return whole, np.array(rows).reshape(len(whole), len(scores))
 
 

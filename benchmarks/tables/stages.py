@@ -10,6 +10,8 @@ BASE = Recipe()
 RELU = {"activation": "relu"}
 
 LIGHT = replace(BASE, steps=2000)
+DROPPED = replace(LIGHT, block={**RELU, "dropout": 0.3})
+PENALIZED = replace(LIGHT, l2_rows=10.0)
 
 STAGES: dict[str, dict[str, Recipe]] = {
     "penalty": {
@@ -20,5 +22,27 @@ STAGES: dict[str, dict[str, Recipe]] = {
         "adamw 0.3": replace(LIGHT, optimizer={"name": "adamw", "learning_rate": 0.002, "weight_decay": 0.3}),
         "1000 steps": replace(LIGHT, steps=1000),
         "one layer": replace(LIGHT, widths=(128,)),
+    },
+    "classes": {
+        "dropout 0.3": DROPPED,
+        "dropout 0.3, l2 10 by n": replace(DROPPED, l2_rows=10.0),
+        "dropout 0.5": replace(DROPPED, block={**RELU, "dropout": 0.5}),
+        "dropout 0.3, smoothing": replace(DROPPED, smoothing=0.1),
+        "dropout 0.3, silu": replace(DROPPED, block={"activation": "silu", "dropout": 0.3}),
+        "dropout 0.3, standardize": replace(DROPPED, numeric="standardize"),
+        "dropout 0.3, adamw 0.3": replace(
+            DROPPED, optimizer={"name": "adamw", "learning_rate": 0.002, "weight_decay": 0.3}
+        ),
+        "l2 30 by n": replace(LIGHT, l2_rows=30.0),
+    },
+    "numbers": {
+        "l2 10 by n": PENALIZED,
+        "l2 30 by n": replace(LIGHT, l2_rows=30.0),
+        "l2 10 by n, dropout 0.1": replace(PENALIZED, block={**RELU, "dropout": 0.1}),
+        "l2 10 by n, silu": replace(PENALIZED, block={"activation": "silu"}),
+        "l2 10 by n, standardize": replace(PENALIZED, numeric="standardize"),
+        "l2 10 by n, quantile": replace(PENALIZED, numeric="quantile"),
+        "l2 10 by n, 256": replace(PENALIZED, widths=(256, 256)),
+        "adamw 1": replace(LIGHT, optimizer={"name": "adamw", "learning_rate": 0.002, "weight_decay": 1.0}),
     },
 }
