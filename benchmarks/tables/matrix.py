@@ -1,7 +1,8 @@
 """A table as the matrix that a network sees; all that is fitted is fitted on the training rows.
 
 Numbers: standardized, or scaled robustly and clipped smoothly (Holzmüller et al. 2024), or by quantiles. A gap is the
-median, and a flag beside it. Text: a flag a level; a level that the training rows do not have is no flag at all.
+median, and a flag beside it. In pieces: beside the robust column, its piecewise-linear encoding (Gorishniy, Rubachev &
+Babenko 2022), a column a piece between quantiles, which the first dense block makes an embedding of. Text: a flag a level; a level that the training rows do not have is no flag at all.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from benchmarks.tables.catalogue import Record
 from benchmarks.tables.columns import kinds
 
-Numeric = Literal["standardize", "robust", "robust unclipped", "quantile"]
+Numeric = Literal["standardize", "robust", "robust unclipped", "quantile", "pieces 8", "pieces 16", "pieces 32"]
 BEND = 3.0
 """Where the clipping begins to tell."""
 
@@ -36,7 +37,7 @@ class Encoding:
         levels = {}
         for column in columns.text:
             found = sorted(train[column].dropna().astype(str).unique())
-            flagged = found + [""] if train[column].isna().any() else found
+            flagged = [*found, ""] if train[column].isna().any() else found
             levels[column] = flagged[:1] if len(flagged) == 2 else flagged  # the second of two says nothing new
         X = train[columns.numbers].to_numpy(np.float64)
         told = ~np.isnan(X)
@@ -98,9 +99,36 @@ class _Quantile:
         return self.inner.transform(X)
 
 
+class _Pieces:
+    def __init__(self, pieces: int) -> None:
+        self.pieces = pieces
+
+    def fit(self, X: Any) -> Any:
+        self.robust = _Robust().fit(X)
+        cuts = np.quantile(X, np.linspace(0, 1, self.pieces + 1), axis=0)
+        self.cuts = [np.unique(cuts[:, column]) for column in range(X.shape[1])]
+        self.center = self._shares(X).mean(axis=0)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return np.hstack([self.robust.transform(X), self._shares(X) - self.center])
+
+    def _shares(self, X: Any) -> Any:
+        """Of each piece, how much of it lies below the number; of a column of one piece, nothing new is said."""
+        parts = [
+            np.clip((X[:, [column]] - cuts[:-1]) / np.diff(cuts), 0, 1)
+            for column, cuts in enumerate(self.cuts)
+            if len(cuts) > 2
+        ]
+        return np.hstack([np.zeros((len(X), 0)), *parts])
+
+
 _SCALERS: dict[Numeric, Any] = {
     "standardize": _Standardize,
     "robust": _Robust,
     "robust unclipped": _RobustUnclipped,
     "quantile": _Quantile,
+    "pieces 8": lambda: _Pieces(8),
+    "pieces 16": lambda: _Pieces(16),
+    "pieces 32": lambda: _Pieces(32),
 }

@@ -89,7 +89,8 @@ def overview(scores: Mapping[str, Scores], records: Sequence[Record], seeds: Seq
     ]
     for one in found:
         lines.append(
-            f"| {one.contender} | {one.mean:.4f} | {one.median:.4f} | {one.rank:.2f} | {one.wins:.1f} | {one.seconds:.1f} |"
+            f"| {one.contender} | {one.mean:.4f} | {one.median:.4f} | {one.rank:.2f} | {one.wins:.1f} "
+            f"| {one.seconds:.1f} |"
         )
     return "\n".join(lines)
 

@@ -12,6 +12,7 @@ RELU = {"activation": "relu"}
 LIGHT = replace(BASE, steps=2000)
 DROPPED = replace(LIGHT, block={**RELU, "dropout": 0.3})
 PENALIZED = replace(LIGHT, l2_rows=10.0)
+DECAYED = replace(DROPPED, optimizer={"name": "adamw", "learning_rate": 0.002, "weight_decay": 0.3})
 
 STAGES: dict[str, dict[str, Recipe]] = {
     "penalty": {
@@ -44,5 +45,21 @@ STAGES: dict[str, dict[str, Recipe]] = {
         "l2 10 by n, quantile": replace(PENALIZED, numeric="quantile"),
         "l2 10 by n, 256": replace(PENALIZED, widths=(256, 256)),
         "adamw 1": replace(LIGHT, optimizer={"name": "adamw", "learning_rate": 0.002, "weight_decay": 1.0}),
+    },
+    "classes 2": {
+        "decayed": DECAYED,
+        "decayed, pieces 8": replace(DECAYED, numeric="pieces 8"),
+        "decayed, pieces 16": replace(DECAYED, numeric="pieces 16"),
+        "decayed, one layer 256": replace(DECAYED, widths=(256,)),
+        "decayed, 64 x 2": replace(DECAYED, widths=(64, 64)),
+        "decayed, 1000 steps": replace(DECAYED, steps=1000),
+    },
+    "numbers 2": {
+        "l2 10 by n": PENALIZED,
+        "l2 10 by n, pieces 8": replace(PENALIZED, numeric="pieces 8"),
+        "l2 10 by n, pieces 16": replace(PENALIZED, numeric="pieces 16"),
+        "l2 10 by n, 64 x 2": replace(PENALIZED, widths=(64, 64)),
+        "l2 3 by n, dropout 0.1": replace(LIGHT, l2_rows=3.0, block={**RELU, "dropout": 0.1}),
+        "l2 10 by n, 1000 steps": replace(PENALIZED, steps=1000),
     },
 }
