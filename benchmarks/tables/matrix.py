@@ -2,7 +2,8 @@
 
 Numbers: standardized, or scaled robustly and clipped smoothly (Holzmüller et al. 2024), or by quantiles. A gap is the
 median, and a flag beside it. In pieces: beside the robust column, its piecewise-linear encoding (Gorishniy, Rubachev &
-Babenko 2022), a column a piece between quantiles, which the first dense block makes an embedding of. Text: a flag a level; a level that the training rows do not have is no flag at all.
+Babenko 2022), a column a piece between quantiles, which the first dense block makes an embedding of. Text: a flag a
+level; a level that the training rows do not have is no flag at all.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def own_loss(task: Task, kept: Kept) -> float:
     y, own = kept["y"], kept["own"]
     if task == "regression":
         return float(np.mean((own - y) ** 2))
-    classes, codes = np.unique(y.astype(str), return_inverse=True)
+    codes = np.unique(y.astype(str), return_inverse=True)[1]
     errors = np.mean(own.argmax(axis=1) != codes)
     return float(errors - 1e-6 * np.mean(np.log(own[np.arange(len(y)), codes] + 1e-9)))
 
@@ -211,7 +211,9 @@ def _report(task: Task, records: list[Record], numbers: list[int], seeds: int) -
     for title, part in parts.items():
         print(f"\n## {task}, {title}\n\n{report.overview(scores, part, numbers)}\n")
         for name in combined:
-            against = (f"{report.duel(scores, part, numbers, name, other)} {other}" for other in ("sklearn MLP", "sklearn HGB"))
+            against = (
+                f"{report.duel(scores, part, numbers, name, other)} {other}" for other in ("sklearn MLP", "sklearn HGB")
+            )
             print(f"{name}: {', '.join(against)}")
 
 
