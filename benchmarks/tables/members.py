@@ -210,11 +210,11 @@ def _report(task: Task, records: list[Record], numbers: list[int], seeds: int) -
     }
     for title, part in parts.items():
         print(f"\n## {task}, {title}\n\n{report.overview(scores, part, numbers)}\n")
+        print("| tables won : lost | sklearn MLP | sklearn HGB |")
+        print("|-|-:|-:|")
         for name in combined:
-            against = (
-                f"{report.duel(scores, part, numbers, name, other)} {other}" for other in ("sklearn MLP", "sklearn HGB")
-            )
-            print(f"{name}: {', '.join(against)}")
+            against = [report.duel(scores, part, numbers, name, other) for other in ("sklearn MLP", "sklearn HGB")]
+            print(f"| {name} | {' | '.join(against)} |")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from benchmarks.tables.chosen import RECIPES as CHOSEN
 from benchmarks.tables.ours import Recipe
 
 BASE = Recipe()
@@ -61,5 +62,19 @@ STAGES: dict[str, dict[str, Recipe]] = {
         "l2 10 by n, 64 x 2": replace(PENALIZED, widths=(64, 64)),
         "l2 3 by n, dropout 0.1": replace(LIGHT, l2_rows=3.0, block={**RELU, "dropout": 0.1}),
         "l2 10 by n, 1000 steps": replace(PENALIZED, steps=1000),
+    },
+    "long classes": {
+        "pieces": CHOSEN["classification"]["pieces"],
+        "pieces, 60 epochs": replace(CHOSEN["classification"]["pieces"], epochs=(60, 200)),
+        "pieces, 60 epochs, dropout 0.1": replace(
+            CHOSEN["classification"]["pieces"], epochs=(60, 200), block={**RELU, "dropout": 0.1}
+        ),
+        "plain, 60 epochs": replace(CHOSEN["classification"]["plain"], epochs=(60, 200)),
+    },
+    "long numbers": {
+        "pieces": CHOSEN["regression"]["pieces"],
+        "pieces, 60 epochs": replace(CHOSEN["regression"]["pieces"], epochs=(60, 200)),
+        "pieces, l2 3 by n, 60 epochs": replace(CHOSEN["regression"]["pieces"], epochs=(60, 200), l2_rows=3.0),
+        "plain, 60 epochs": replace(CHOSEN["regression"]["plain"], epochs=(60, 200)),
     },
 }

@@ -78,11 +78,13 @@ def main() -> None:
     parser.add_argument("--task", choices=["classification", "regression"])
     parser.add_argument("--report", action="store_true", help="measure nothing")
     parser.add_argument("--without", nargs="*", default=[], metavar="TABLE", help="tables that are left out")
+    parser.add_argument("--tables", nargs="*", metavar="TABLE", help="those that are not; all, if not said")
     options = parser.parse_args()
     apart = held_out()
     tasks: list[Task] = [options.task] if options.task else ["classification", "regression"]
     for task in tasks:
         records = [record for record in of_task(task) if record not in apart and record.name not in options.without]
+        records = [record for record in records if options.tables is None or record.name in options.tables]
         recipes = {name: recipe for stage in options.stages for name, recipe in STAGES[stage].items()}
         if not options.report:
             run(recipes, records, options.splits, FOLDER / task)
