@@ -10,14 +10,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nncli.builder import Tables, build, build_members, load_dataset, member_config, read_tables
 from nncli.config.schema import Config
 from nncli.data.dataset import Dataset, Part
 from nncli.engine.buffers import Kernels
 from nncli.errors import DivergedError, NncliError
-from nncli.evaluation import Judged, judge, judge_out_of_fold, scorer_of
 from nncli.recording import Interrupted
 from nncli.run import Run, environment
 from nncli.scoring.scorer import finite_or_none
@@ -25,6 +24,9 @@ from nncli.starting import start
 from nncli.trained import Ensemble, load_members
 from nncli.training.memory import refuse_too_large
 from nncli.weighing import Weighing
+
+if TYPE_CHECKING:
+    from nncli.evaluation import Judged
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,15 +120,21 @@ def _end_recorded(run: Run) -> Iterator[None]:
     except Interrupted as interrupted:
         run.write_json("summary.json", {"status": "interrupted"})
         raise Interrupted(run, interrupted.signal) from None
-    except BaseException as error:
+    except Exception as error:
         status = "diverged" if isinstance(error, DivergedError) else "failed"
         with suppress(NncliError):
             run.write_json("summary.json", {"status": status, "problem": str(error) or type(error).__name__})
+        raise
+    except BaseException:  # Ctrl-C between two members
+        with suppress(NncliError):
+            run.write_json("summary.json", {"status": "interrupted"})
         raise
 
 
 def _summary(run: Run, plan: Plan) -> dict[str, Any]:
     """What came of it: the figures of all together, of rows out of their folds, and of each."""
+    from nncli.evaluation import judge, judge_out_of_fold
+
     config, dataset = plan.config, plan.dataset
     members = load_members(run, config)
     trained = Ensemble(run, config, dataset.preprocessing, members, plan.weighing)
@@ -161,6 +169,8 @@ def _summary(run: Run, plan: Plan) -> dict[str, Any]:
 
 
 def _figures(split: str, trained: Ensemble, judged: Judged) -> dict[str, float | None]:
+    from nncli.evaluation import scorer_of
+
     metrics = scorer_of(trained, judged.rows).measure(judged.predictions)
     return {f"{split}_{name}": value for name, value in {"loss": finite_or_none(judged.loss), **metrics}.items()}
 
