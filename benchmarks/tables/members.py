@@ -210,7 +210,8 @@ def _report(task: Task, records: list[Record], numbers: list[int], seeds: int) -
                 scores[name].setdefault(record.name, {})[number] = cell
     for name, found in scores.items():
         before = results.load(name, results.FOLDER / task)
-        results.save(name, {**before, **found}, results.FOLDER / task)
+        merged = {table: before.get(table, {}) | found.get(table, {}) for table in {*before, *found}}
+        results.save(name, merged, results.FOLDER / task)
     scores |= {name: results.load(name) for name in BASELINES[task] if "raw" not in name}
     apart = held_out()
     parts = {
