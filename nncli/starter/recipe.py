@@ -1,6 +1,6 @@
 """Settings that were measured to train well on tables, as they follow from the task and the number of rows.
 
-How they were found, and what they reach beside other programs, is in docs/performance/tables.md.
+How they were found, and what they reach beside other programs, is in docs/performance/recipes.md.
 """
 
 from __future__ import annotations
@@ -62,12 +62,10 @@ RECIPES: dict[Task, tuple[Recipe, ...]] = {
     "classification": (
         _CLASSES,
         replace(_CLASSES, name="pieces", numbers=_PIECES, widths=(128, 128), least_epochs=20),
-        Recipe("penalty", "cross_entropy", _ADAM, block={"dropout": 0.1}, l2_rows=10.0),
     ),
     "regression": (
         _NUMBERS,
         replace(_NUMBERS, name="pieces", numbers=_PIECES, widths=(128, 128), steps=1500),
-        replace(_NUMBERS, name="strong penalty", l2_rows=50.0),
     ),
 }
-"""The first of each is the default; the others win on some tables, and are what tuning chooses from."""
+"""The first of each is the default; the other wins on some tables, and tuning chooses between them."""
