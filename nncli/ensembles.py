@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nncli.builder import Tables, build, build_members, load_dataset, member_config, read_tables
 from nncli.config.schema import Config
@@ -18,7 +18,6 @@ from nncli.data.dataset import Dataset, Part
 from nncli.data.preprocess import Preprocessing
 from nncli.engine.buffers import Kernels
 from nncli.errors import DivergedError, NncliError
-from nncli.evaluation import Judged, judge, judge_out_of_fold, scorer_of
 from nncli.recording import Interrupted
 from nncli.run import Run, environment
 from nncli.scoring.scorer import finite_or_none
@@ -26,6 +25,9 @@ from nncli.starting import start
 from nncli.trained import Ensemble, load_members
 from nncli.training.memory import refuse_too_large
 from nncli.weighing import Weighing
+
+if TYPE_CHECKING:
+    from nncli.evaluation import Judged
 
 
 @dataclass(frozen=True)
@@ -129,15 +131,21 @@ def _end_recorded(run: Run) -> Iterator[None]:
     except Interrupted as interrupted:
         run.write_json("summary.json", {"status": "interrupted"})
         raise Interrupted(run, interrupted.signal) from None
-    except BaseException as error:
+    except Exception as error:
         status = "diverged" if isinstance(error, DivergedError) else "failed"
         with suppress(NncliError):
             run.write_json("summary.json", {"status": status, "problem": str(error) or type(error).__name__})
+        raise
+    except BaseException:  # Ctrl-C between two members
+        with suppress(NncliError):
+            run.write_json("summary.json", {"status": "interrupted"})
         raise
 
 
 def _summary(run: Run, plan: Plan) -> dict[str, Any]:
     """What came of the members, whose runs are there."""
+    from nncli.evaluation import judge_out_of_fold
+
     members = load_members(run, plan.config)
     trained = Ensemble(run, plan.config, plan.dataset.preprocessing, members, plan.weighing)
     folds = plan.config.folds
@@ -156,6 +164,8 @@ def summary_of(
         out_of_fold: What they make of the rows of their folds, if they have such.
         each: What the run of each says.
     """
+    from nncli.evaluation import judge
+
     config, run = trained.config, trained.run
     figures: dict[str, float | None] = {}
     if out_of_fold is not None:
@@ -186,6 +196,8 @@ def summary_of(
 
 
 def _figures(split: str, trained: Ensemble, judged: Judged) -> dict[str, float | None]:
+    from nncli.evaluation import scorer_of
+
     metrics = scorer_of(trained, judged.rows).measure(judged.predictions)
     return {f"{split}_{name}": value for name, value in {"loss": finite_or_none(judged.loss), **metrics}.items()}
 

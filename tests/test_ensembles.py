@@ -271,6 +271,19 @@ def test_a_signal_ends_the_whole_and_resume_goes_on_to_the_same_bits() -> None:
     assert ensemble_content(nncli.resume("run")) == whole
 
 
+def test_ctrl_c_between_two_members_is_no_failure() -> None:
+    whole = ensemble_content(train(run="whole"))
+
+    def turn(number: int, members: int) -> None:
+        if number == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(turn=turn)
+    assert Run(Path("run")).read_json("summary.json") == {"status": "interrupted"}
+    assert ensemble_content(nncli.resume("run")) == whole
+
+
 def test_more_epochs_reach_every_member_even_if_that_is_stopped_again() -> None:
     whole = ensemble_content(train("training.epochs=5", run="whole"))
     train()
