@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from nncli.starter.findings import Task
+from nncli.starter.targets import Task
 
 LEAST_EPOCHS, MOST_EPOCHS = 20, 200
 LEAST_BATCH, MOST_BATCH = 16, 256
@@ -57,16 +57,22 @@ _CLASSES = Recipe("dropout", _SMOOTHED, _DECAYED, block={"dropout": 0.3})
 _NUMBERS = Recipe("penalty", "mse", _ADAM, l2_rows=10.0)
 _PIECES = {"name": "piecewise_linear", "bins": 16, "units": 8}
 
+_FOR_CLASSES = (
+    _CLASSES,
+    Recipe("penalty", "cross_entropy", _ADAM, block={"dropout": 0.1}, l2_rows=10.0, widths=(64, 64)),
+    replace(_CLASSES, name="pieces", numbers=_PIECES),
+)
+
 RECIPES: dict[Task, tuple[Recipe, ...]] = {
-    "classification": (
-        _CLASSES,
-        Recipe("penalty", "cross_entropy", _ADAM, block={"dropout": 0.1}, l2_rows=10.0, widths=(64, 64)),
-        replace(_CLASSES, name="pieces", numbers=_PIECES),
-    ),
+    "classification": _FOR_CLASSES,
+    "multilabel": tuple(replace(recipe, loss="binary_cross_entropy") for recipe in _FOR_CLASSES),
     "regression": (
         _NUMBERS,
         replace(_NUMBERS, name="strong penalty", l2_rows=50.0, widths=(64, 64)),
         replace(_NUMBERS, name="pieces", numbers=_PIECES),
     ),
 }
-"""The first of each is the default; the others win on some tables, and are what tuning chooses from."""
+"""The first of each is the default; the others win on some tables, and are what tuning chooses from.
+
+Those of labels are those of classes, with each label's own loss; label smoothing is left out.
+"""

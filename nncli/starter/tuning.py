@@ -23,7 +23,7 @@ from nncli.training.events import Ended, EpochEnded
 from nncli.training.trainer import Trainer
 
 FOLDS = 5
-FIGURES = {"classification": "accuracy", "regression": "r2"}
+FIGURES = {"classification": "accuracy", "multilabel": "f1_micro", "regression": "r2"}
 """What recipes are compared by: higher is better."""
 
 
