@@ -100,10 +100,7 @@ def _several(ys: list[pl.Series], read: Columns, path: str, asked: Asked | None)
         if x is None and not answer:
             raise _text(y, read, path)
     if asked != "regression" and all(answers):
-        if asked:
-            return "multilabel", "as asked for"
-        also = "" if any(x is None for x in numbers) else "; if they are quantities: nncli init --task regression"
-        return "multilabel", f"each is 0 or 1, or true or false{also}"
+        return "multilabel", "as asked for" if asked else "each is 0 or 1, or true or false"
     for y, x, answer in zip(ys, numbers, answers, strict=True):
         if asked == "classification" and not answer:
             raise DataError(
