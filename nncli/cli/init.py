@@ -20,7 +20,9 @@ class Task(StrEnum):
 
 def init(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .tsv (also .gz) or .parquet file.")],
-    target: Annotated[str, typer.Option("--target", help="The column to predict.", metavar="COLUMN")],
+    target: Annotated[
+        list[str], typer.Option("--target", help="The column to predict; again for several at once.", metavar="COLUMN")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The config to be written.")] = Path("config.yaml"),
     task: Annotated[Task, typer.Option(help="What the target asks for; auto: as it looks.")] = Task.AUTO,
     ensemble: Annotated[
@@ -37,7 +39,7 @@ def init(
     from nncli.errors import NncliError
     from nncli.run.files import replaced
     from nncli.starter import draft
-    from nncli.starter.findings import Task as Asked
+    from nncli.starter.targets import Asked
 
     if output.exists() and not overwrite:
         raise NncliError("exists already", where=str(output), remedy="take another name with -o, or --overwrite")
@@ -60,8 +62,7 @@ def init(
         temporary.write_text(found.text, encoding="utf-8")
     findings = found.findings
     print_lines(
-        f"{output}: {findings.task} of {target!r} ({findings.why_task}), {findings.rows:,} rows, "
-        f"{len(findings.kinds)} features",
+        f"{output}: {findings.asks} ({findings.why_task}), {findings.rows:,} rows, {len(findings.kinds)} features",
         *(f"left out: {column.name} {column.why}" for column in findings.dropped),
         *(f"note: {note}" for note in findings.notes),
         f"train it with: nncli train {output}",

@@ -106,6 +106,9 @@ def read_columns(path: Path) -> Columns:
                 return Columns(*read_delimited(path, SEPARATORS[kind]), text=True)
             case [*_, ".parquet"]:
                 return Columns(read_parquet(path), None, text=False)
+            case [*_, ".npz"]:
+                remedy = "save the rows as .csv or .parquet, or write a config by hand"
+                raise DataError("an archive of arrays, not of columns", where=path.name, remedy=remedy)
     except OSError as error:
         raise _unreadable(path, error) from None
     raise DataError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,19 @@ from typing import Any
 import yaml
 
 from nncli.data.files import read_columns
-from nncli.starter.findings import Findings, Task, look
+from nncli.starter.findings import Findings, look
 from nncli.starter.recipe import RECIPES, Recipe
+from nncli.starter.targets import Asked, Task
 from nncli.text import count
 
 TEST = 0.15
 WIDTH = 110
 """Columns of a comment."""
+_OUTPUTS: dict[Task, str] = {
+    "classification": "    - {activation: softmax}",
+    "multilabel": "    - {activation: sigmoid}  # a unit for each label: any number of them may apply",
+    "regression": "    - {}",
+}
 
 
 @dataclass(frozen=True)
@@ -30,9 +36,9 @@ class Draft:
 
 def draft(
     data: Path,
-    target: str,
+    target: str | Sequence[str],
     *,
-    task: Task | None = None,
+    task: Asked | None = None,
     members: int = 1,
     path: str | None = None,
     test: float = TEST,
@@ -43,7 +49,7 @@ def draft(
 
     Args:
         data: A ``.csv``, ``.tsv`` or ``.parquet`` file.
-        target: The column to predict.
+        target: The column to predict, or several.
         task: What it asks for; None: as it looks.
         members: How many networks are trained and averaged.
         path: How the config is to name the file; None: as ``data``.
@@ -54,7 +60,8 @@ def draft(
     Raises:
         DataError: The table cannot be read, or nothing can be learned from it.
     """
-    findings = look(read_columns(data), str(data), target, task)
+    targets = (target,) if isinstance(target, str) else tuple(target)
+    findings = look(read_columns(data), str(data), targets, task)
     recipe = RECIPES[findings.task][0]
     if minutes is not None:
         from nncli.starter.tuning import tune
@@ -72,7 +79,7 @@ def write(findings: Findings, recipe: Recipe, members: int, path: str, test: flo
 
 
 def _head(found: Findings) -> Iterator[str]:
-    yield from _comment(f"{found.task.capitalize()} of {found.target!r}: {found.why_task}. Written by nncli init.")
+    yield from _comment(f"{found.asks[0].upper()}{found.asks[1:]}: {found.why_task}. Written by nncli init.")
     yield from _comment(
         f"{count(found.rows, 'row')}, {count(len(found.kinds), 'feature')}: "
         + ", ".join(f"{n} {kind}" for kind, n in _counted(found).items())
@@ -93,7 +100,7 @@ def _counted(found: Findings) -> dict[str, int]:
 def _data(found: Findings, path: str, test: float) -> Iterator[str]:
     yield "data:"
     yield f"  path: {_word(path)}"
-    yield f"  target: {_word(found.target)}"
+    yield f"  target: {_flow(found.targets[0] if len(found.targets) == 1 else [*found.targets])}"
     if found.dropped:
         yield "  drop:"
         for column in found.dropped:
@@ -121,7 +128,7 @@ def _rest(found: Findings, recipe: Recipe, members: int, n: int) -> Iterator[str
     yield "  layers:"
     for units in recipe.widths:
         yield f"    - {_flow({'units': units, 'activation': 'relu', **recipe.block})}"
-    yield "    - {activation: softmax}" if found.task == "classification" else "    - {}"
+    yield _OUTPUTS[found.task]
     yield ""
     yield f"loss: {_flow(recipe.loss)}"
     yield f"optimizer: {_flow(recipe.optimizer)}"

@@ -1,17 +1,17 @@
-"""What is odd about the columns of a table, and what its target asks for."""
+"""What is odd about the columns of a table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nncli.data.cells import SHOWN, Array, Kind
 from nncli.data.columns import listed
 from nncli.data.frame import MISSING, as_numbers, kind_of_column, without
-from nncli.data.table import place
 from nncli.errors import DataError
+from nncli.starter.targets import Asked, Task, holds, refuse, seen
 from nncli.text import count
 
 if TYPE_CHECKING:
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
     from nncli.data.files import Columns
 
-Task = Literal["classification", "regression"]
-
-FEW_CLASSES = 10
-"""Whole numbers of at most so many values are taken for classes, unless something else is said."""
 RARE = 3
 """In fewer rows, a value of a column, or a class, says nothing that could be learned."""
 MANY_LEVELS = 50
@@ -45,8 +41,8 @@ class Findings:
 
     Attributes:
         path: As it was given.
-        target: The column to be predicted.
-        task: What it asks for.
+        targets: The columns to be predicted.
+        task: What they ask for.
         why_task: How that is seen.
         rows: How many there are.
         dropped: Columns that are to be left out.
@@ -54,11 +50,11 @@ class Findings:
         embedded: Those that are categories of many values.
         gaps: How many cells are missing, by column.
         notes: What else a person should know, a sentence each.
-        smallest: Of classes, the rows that the smallest has.
+        smallest: Of classes, the rows that the smallest has; of labels, those of the rarest answer.
     """
 
     path: str
-    target: str
+    targets: tuple[str, ...]
     task: Task
     why_task: str
     rows: int
@@ -69,33 +65,39 @@ class Findings:
     notes: tuple[str, ...]
     smallest: int = 0
 
+    @property
+    def asks(self) -> str:
+        """The task and its targets, in words."""
+        task = "multilabel classification" if self.task == "multilabel" else self.task
+        return f"{task} of {', '.join(map(repr, self.targets))}"
 
-def look(read: Columns, path: str, target: str, task: Task | None) -> Findings:
+
+def look(read: Columns, path: str, targets: tuple[str, ...], asked: Asked | None) -> Findings:
     """Look at every column.
 
     Args:
         read: The table.
         path: What it is called.
-        target: The column to be predicted.
-        task: What it asks for; None: as it looks.
+        targets: The columns to be predicted.
+        asked: What they ask for; None: as it looks.
 
     Raises:
-        DataError: No such column, no other, no rows, or rows without a target.
+        DataError: No such column, no other, no rows, rows without a target, or targets that do not go together.
     """
     frame = read.frame
-    _refuse(read, path, target)
-    y = frame[target]
-    task, why = _task(y, read.text, task)
+    refuse(read, path, targets)
+    ys = [frame[target] for target in targets]
+    task, why = seen(ys, read, path, asked)
+    against = [_Target(y, task) for y in ys]
     dropped: list[Dropped] = []
     kinds: dict[str, Kind] = {}
     gaps: dict[str, int] = {}
     embedded: list[str] = []
-    codes = _codes(y)
     for name in frame.columns:
-        if name == target:
+        if name in targets:
             continue
         column = without(frame[name], frozenset(MISSING))
-        why_not = _useless(column, codes, task, y)
+        why_not = _useless(column, against)
         if why_not:
             dropped.append(Dropped(name, why_not))
             continue
@@ -109,23 +111,18 @@ def look(read: Columns, path: str, target: str, task: Task | None) -> Findings:
         raise DataError(
             "no column is left to learn from",
             where=path,
-            remedy=f"each was left out: {reasons}; write a config by hand if that is wrong",
+            remedy=f"each was left out: {reasons}; write a config by hand if that is wrong"
+            if reasons
+            else "a table needs more columns than those to predict",
         )
-    smallest, notes = 0, []
-    if task == "classification":
-        counts = y.cast(_text()).value_counts(sort=True)
-        smallest = int(counts["count"][-1])
-        small = [str(v) for v, c in zip(counts[target], counts["count"], strict=True) if c < RARE]
-        if small:
-            notes.append(f"fewer than {count(RARE, 'row')} have the class {listed(small)}: nothing can be said of it")
-        largest = counts["count"][0] / len(y)
-        if largest > 0.9:
-            notes.append(
-                f"{largest:.0%} of the rows are of one class: whoever always says {counts[target][0]!r} is right as "
-                "often; look at balanced_accuracy, and at class_weight"
-            )
-    else:
-        notes += _of_numbers(y)
+    smallest, notes = 0, list[str]()
+    match task:
+        case "classification":
+            smallest, notes = _of_classes(ys[0])
+        case "multilabel":
+            smallest, notes = _of_labels(ys)
+        case "regression":
+            notes = [note for y in ys for note in _of_numbers(y)]
     twice = len(frame) - frame.unique().height
     if twice:
         notes.append(
@@ -140,7 +137,7 @@ def look(read: Columns, path: str, target: str, task: Task | None) -> Findings:
         )
     return Findings(
         path,
-        target,
+        targets,
         task,
         why,
         len(frame),
@@ -153,66 +150,24 @@ def look(read: Columns, path: str, target: str, task: Task | None) -> Findings:
     )
 
 
+class _Target:
+    """A target, as columns are held against it.
+
+    Attributes:
+        name: What it is called.
+        codes: Which of its values each row has (n,).
+        numbers: Its numbers (n,), where it is one of a regression.
+    """
+
+    def __init__(self, y: pl.Series, task: Task) -> None:
+        self.name, self.codes = y.name, _codes(y)
+        self.numbers = _values(y) if task == "regression" else None
+
+
 def _text() -> type[pl.String]:
     import polars as pl
 
     return pl.String
-
-
-def _refuse(read: Columns, path: str, target: str) -> None:
-    from nncli.data.columns import missing
-
-    frame = read.frame
-    if target not in frame.columns:
-        remedy = "name the column to predict with --target"
-        raise DataError(missing("column", target, frame.columns), where=path, remedy=remedy)
-    if not len(frame):
-        raise DataError("a header and no rows", where=path, remedy="a training needs some")
-    empty = frame[target].is_null()
-    if empty.any():
-        rows = [place(path, read.first_line, int(row)) for row in empty.arg_true()[:SHOWN]]
-        more = f" and {int(empty.sum()) - SHOWN} more" if empty.sum() > SHOWN else ""
-        raise DataError(
-            f"{count(int(empty.sum()), 'row')} without a target: {', '.join(rows)}{more}",
-            where=f"{path}, column {target!r}",
-            remedy="delete them: a row without a target cannot be learned from",
-        )
-
-
-def _task(y: pl.Series, text: bool, asked: Task | None) -> tuple[Task, str]:
-    """What the target asks for, and how that is seen."""
-    import polars as pl
-
-    numbers = None if y.dtype == pl.Boolean else as_numbers(y) if text or y.dtype.is_numeric() else None
-    is_number = numbers is not None and not numbers.has_nulls() and not _is_truth(y)
-    if asked == "regression" and not is_number:
-        raise DataError(
-            "it holds text, and a regression needs numbers",
-            where=f"column {y.name!r}",
-            remedy="ask for --task classification, or turn it into numbers",
-        )
-    if not is_number:
-        return "classification", f"{count(y.n_unique(), 'different value')}, not numbers"
-    assert numbers is not None
-    values = numbers.cast(pl.Float64)
-    whole, different = bool((values == values.floor()).all()), values.n_unique()
-    if asked == "classification" and not whole:
-        raise DataError(
-            "it holds numbers that are not whole, which are no classes",
-            where=f"column {y.name!r}",
-            remedy="ask for --task regression",
-        )
-    if asked:
-        return asked, "as asked for"
-    if whole and different <= min(FEW_CLASSES, len(y) // 2):
-        return "classification", f"{different} whole numbers; if they are quantities: nncli init --task regression"
-    return "regression", f"{different:,} different numbers"
-
-
-def _is_truth(y: pl.Series) -> bool:
-    import polars as pl
-
-    return bool(y.dtype == pl.String and y.str.to_lowercase().is_in(["true", "false"]).all())
 
 
 def _codes(column: pl.Series) -> Array:
@@ -220,7 +175,7 @@ def _codes(column: pl.Series) -> Array:
     return np.asarray(column.cast(_text()).fill_null("").rank("dense").to_numpy(), np.int64) - 1
 
 
-def _useless(column: pl.Series, target: Array, task: Task, y: pl.Series) -> str:
+def _useless(column: pl.Series, targets: list[_Target]) -> str:
     """Why a column cannot help, or helps too much; nothing if it may stay."""
     n, there = column.len(), column.drop_nulls()
     if not len(there):
@@ -235,8 +190,9 @@ def _useless(column: pl.Series, target: Array, task: Task, y: pl.Series) -> str:
         if not _frequent(column):
             return f"is text of which no value stands in {RARE} rows"
     codes = _codes(column)
-    if _one_to_one(codes, target):
-        return f"says the same as {y.name!r}: it would not be known beforehand"
+    for target in targets:
+        if _one_to_one(codes, target.codes):
+            return f"says the same as {target.name!r}: it would not be known beforehand"
     if kind == "number":
         values = as_numbers(column)
         if values is None:
@@ -244,11 +200,9 @@ def _useless(column: pl.Series, target: Array, task: Task, y: pl.Series) -> str:
         x = values.cast(_float()).to_numpy()
         if different == n and _counts_up(x):
             return "counts the rows, as an id"
-        if task == "regression":
-            numbers = as_numbers(y)
-            assert numbers is not None
-            if _correlation(x, numbers.cast(_float()).to_numpy()) > SAME:
-                return f"is {y.name!r} in another unit: it would not be known beforehand"
+        for target in targets:
+            if target.numbers is not None and _correlation(x, target.numbers) > SAME:
+                return f"is {target.name!r} in another unit: it would not be known beforehand"
     return ""
 
 
@@ -284,10 +238,51 @@ def _correlation(a: Array, b: Array) -> float:
     return float(abs(np.corrcoef(a, b)[0, 1]))
 
 
-def _of_numbers(y: pl.Series) -> list[str]:
+def _of_classes(y: pl.Series) -> tuple[int, list[str]]:
+    """The rows of the smallest class, and what is odd about them."""
+    counts = y.cast(_text()).value_counts(sort=True)
+    notes = []
+    small = [str(v) for v, c in zip(counts[y.name], counts["count"], strict=True) if c < RARE]
+    if small:
+        notes.append(f"fewer than {count(RARE, 'row')} have the class {listed(small)}: nothing can be said of it")
+    largest = counts["count"][0] / len(y)
+    if largest > 0.9:
+        notes.append(
+            f"{largest:.0%} of the rows are of one class: whoever always says {counts[y.name][0]!r} is right as "
+            "often; look at balanced_accuracy, and at class_weight"
+        )
+    return int(counts["count"][-1]), notes
+
+
+def _of_labels(ys: list[pl.Series]) -> tuple[int, list[str]]:
+    """The rows of the rarest answer, and what is odd about them: each label is a question of its own."""
+    there = {y.name: int(holds(y).sum()) for y in ys}
+    rarest = {name: min(n, len(ys[0]) - n) for name, n in there.items()}
+    notes = []
+    small = [name for name, n in rarest.items() if n < RARE]
+    if small:
+        notes.append(
+            f"fewer than {count(RARE, 'row')} differ from all others in the label {listed(small)}: nothing can be said "
+            "of it"
+        )
+    uneven = [name for name, n in rarest.items() if RARE <= n < 0.1 * len(ys[0])]
+    if uneven:
+        notes.append(
+            f"more than 90% of the rows have the same answer for the label {listed(uneven)}: accuracy says little of "
+            "it, look at f1_macro"
+        )
+    return min(rarest.values()), notes
+
+
+def _values(y: pl.Series) -> Array:
+    """The numbers of a target (n,) that is known to hold nothing else."""
     numbers = as_numbers(y)
     assert numbers is not None
-    x = numbers.cast(_float()).to_numpy()
+    return numbers.cast(_float()).to_numpy()
+
+
+def _of_numbers(y: pl.Series) -> list[str]:
+    x = _values(y)
     positive = bool((x > 0).all())
     if positive and x.max() > 100 * np.median(x):
         return [

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from nncli.starter.findings import Task
+from nncli.starter.targets import Task
 
 MOST_EPOCHS = 200
 LEAST_BATCH, MOST_BATCH = 16, 256
@@ -58,14 +58,20 @@ _PIECES = {"name": "piecewise_linear", "bins": 16, "units": 8}
 _CLASSES = Recipe("dropout", "cross_entropy", _DECAYED, block={"dropout": 0.3}, least_epochs=60)
 _NUMBERS = Recipe("penalty", "mse", _ADAM, l2_rows=10.0)
 
+_FOR_CLASSES = (
+    _CLASSES,
+    replace(_CLASSES, name="pieces", numbers=_PIECES, widths=(128, 128), least_epochs=20),
+)
+
 RECIPES: dict[Task, tuple[Recipe, ...]] = {
-    "classification": (
-        _CLASSES,
-        replace(_CLASSES, name="pieces", numbers=_PIECES, widths=(128, 128), least_epochs=20),
-    ),
+    "classification": _FOR_CLASSES,
+    "multilabel": tuple(replace(recipe, loss="binary_cross_entropy") for recipe in _FOR_CLASSES),
     "regression": (
         _NUMBERS,
         replace(_NUMBERS, name="pieces", numbers=_PIECES, widths=(128, 128), steps=1500),
     ),
 }
-"""The first of each is the default; the other wins on some tables, and tuning chooses between them."""
+"""The first of each is the default; the other wins on some tables, and tuning chooses between them.
+
+Those of labels are those of classes, with each label's own loss.
+"""

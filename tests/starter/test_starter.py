@@ -17,7 +17,8 @@ from nncli.cli.main import app
 from nncli.config.loader import config_of
 from nncli.errors import DataError
 from nncli.starter import draft
-from nncli.starter.recipe import RECIPES
+from nncli.starter.draft import write as write_config
+from nncli.starter.recipe import RECIPES, Recipe
 
 N = 120
 
@@ -98,6 +99,105 @@ def test_the_task_is_seen_from_the_target(target: list[object], asked: object, t
     assert build(nncli.load_config("c.yaml")).dataset.task == task
 
 
+def labels(**changes: object) -> Path:
+    """A table with labels of both ways to write them."""
+    price = np.asarray(columns()["price"])
+    dear, large = (price > 150).astype(int), np.where(price > 170, "True", "False")
+    return write(**{"price": None, "kind": None, "dear": dear, "large": large, **changes})
+
+
+def test_several_targets_of_two_answers_each_are_labels() -> None:
+    found = draft(labels(), ["dear", "large"])
+    assert (found.findings.task, found.findings.targets) == ("multilabel", ("dear", "large"))
+    assert found.findings.why_task == "each is 0 or 1, or true or false"
+    config = config_of(yaml.safe_load(found.text))
+    assert config.data.target == ["dear", "large"]
+    dataset = build(config).dataset
+    assert dataset.task == "multilabel"
+    assert dataset.preprocessing.features.names == ("size", "color", "weight")
+
+
+def test_labels_are_learned() -> None:
+    Path("c.yaml").write_text(draft(labels(), ["dear", "large"]).text)
+    run = nncli.train(nncli.load_config("c.yaml"))
+    assert (nncli.evaluate(run).metrics["hamming_loss"] or 0) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "asked", "task", "why"),
+    [
+        ([0, 1], [1, 0, 0], None, "multilabel", "each is 0 or 1, or true or false"),
+        ([0, 1], [1, 0, 0], "classification", "multilabel", "as asked for"),
+        ([0, 1], [1, 0, 0], "regression", "regression", "as asked for"),
+        ([0, 1], [0.5, 2, 7], "regression", "regression", "as asked for"),
+        ([1, 2, 3], [0.5, 2], None, "regression", "each holds numbers"),
+        (["true", "false"], ["FALSE", "True", "true"], None, "multilabel", "each is 0 or 1, or true or false"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_the_task_is_seen_from_all_targets(
+    first: list[object], second: list[object], asked: object, task: str, why: str, suffix: str
+) -> None:
+    table = {"size": columns()["size"], "a": (first * N)[:N], "b": (second * N)[:N]}
+    frame = pl.DataFrame(table)
+    frame.write_csv("t.csv") if suffix == "csv" else frame.write_parquet("t.parquet")
+    found = draft(Path(f"t.{suffix}"), ["a", "b"], task=asked)  # type: ignore[arg-type]
+    assert found.findings.task == task
+    assert found.findings.why_task == why
+
+
+def test_booleans_of_a_parquet_file_are_labels() -> None:
+    table = pl.DataFrame({"size": columns()["size"], "a": [True, False] * 60, "b": [1, 0, 0] * 40})
+    table.write_parquet("t.parquet")
+    found = draft(Path("t.parquet"), ["a", "b"])
+    assert build(config_of(yaml.safe_load(found.text))).dataset.task == found.findings.task == "multilabel"
+
+
+def test_a_leak_of_any_target_is_left_out() -> None:
+    answers = np.asarray([i % 3 == 0 for i in range(N)])
+    found = draft(labels(large=answers.astype(int), code=np.where(answers, "Y", "N")), ["dear", "large"]).findings
+    assert [(c.name, c.why) for c in found.dropped] == [
+        ("code", "says the same as 'large': it would not be known beforehand")
+    ]
+    price = np.asarray(columns()["price"])
+    found = draft(write(kind=None, also=price[::-1].copy(), net=price[::-1] / 1.19), ["price", "also"]).findings
+    assert [(c.name, c.why) for c in found.dropped] == [
+        ("net", "is 'also' in another unit: it would not be known beforehand")
+    ]
+
+
+def test_several_numbers_are_a_regression_that_trains() -> None:
+    Path("c.yaml").write_text(draft(write(kind=None), ["price", "size"], path="t.csv").text)
+    config = nncli.load_config("c.yaml", ["training.epochs=2"])
+    assert config.data.target == ["price", "size"]
+    assert build(config).dataset.preprocessing.target.names == ("price", "size")  # type: ignore[union-attr]
+    assert nncli.train(config).read_json("summary.json")["epochs"] == 2
+
+
+def test_labels_of_which_little_can_be_said_are_noted() -> None:
+    never, seldom = [int(i == 5) for i in range(N)], [int(i % 15 == 1) for i in range(N)]
+    found = draft(labels(dear=never, large=seldom), ["dear", "large"]).findings
+    assert found.notes == (
+        "fewer than 3 rows differ from all others in the label dear: nothing can be said of it",
+        "more than 90% of the rows have the same answer for the label large: accuracy says little of it, look at "
+        "f1_macro",
+    )
+    assert found.smallest == 1
+
+
+def test_recipes_of_labels_are_compared_by_a_figure_of_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RECIPES, "multilabel", (replace(RECIPES["multilabel"][0], steps=20, widths=(4,)),))
+    note = draft(labels(), ["dear", "large"], minutes=0).findings.notes[-1]
+    assert note.startswith("mean f1_micro of 1 fold of 5 by cross-validation: dropout 0.")
+
+
+@pytest.mark.parametrize("recipe", RECIPES["multilabel"], ids=lambda recipe: recipe.name)
+def test_every_recipe_of_labels_is_a_config_that_builds(recipe: Recipe) -> None:
+    config = config_of(yaml.safe_load(write_config(draft(labels(), ["dear", "large"]).findings, recipe, 1, "t.csv")))
+    assert config.loss.name == "binary_cross_entropy"
+    assert build(config).dataset.task == "multilabel"
+
+
 def test_oddities_are_noted() -> None:
     rare = ["odd" if i == 5 else "usual" for i in range(N)]
     notes = draft(write(kind=rare), "kind").findings.notes
@@ -134,6 +234,14 @@ def test_a_column_of_many_values_has_an_embedding() -> None:
 
 
 NASTY = 'a: "b" # c,\ttab'
+
+
+def test_several_targets_may_be_called_anything() -> None:
+    table = {"size": columns()["size"], NASTY: columns()["price"], "[no]\n- x": columns()["weight"]}
+    pl.DataFrame(table).write_csv("t.csv")
+    text = draft(Path("t.csv"), [NASTY, "[no]\n- x"]).text
+    assert yaml.safe_load(text)["data"]["target"] == [NASTY, "[no]\n- x"]
+    assert text.startswith('# Regression of \'a: "b" # c,')
 
 
 def test_what_it_writes_trains_whatever_the_columns_are_called() -> None:
