@@ -185,10 +185,10 @@ def test_labels_of_which_little_can_be_said_are_noted() -> None:
     assert found.smallest == 1
 
 
-def test_recipes_of_labels_are_compared_by_a_figure_of_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recipes_of_labels_are_compared_by_their_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RECIPES, "multilabel", (replace(RECIPES["multilabel"][0], steps=20, widths=(4,)),))
     note = draft(labels(), ["dear", "large"], minutes=0).findings.notes[-1]
-    assert note.startswith("mean f1_micro of 1 fold of 5 by cross-validation: dropout 0.")
+    assert note.startswith("mean loss of 1 fold of 5 by cross-validation: dropout 0.")
 
 
 @pytest.mark.parametrize("recipe", RECIPES["multilabel"], ids=lambda recipe: recipe.name)
