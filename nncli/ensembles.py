@@ -7,17 +7,17 @@ it has the same bits in whatever order, and beside whatever others, it is traine
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nncli.builder import Tables, build, build_members, load_dataset, member_config, read_tables
 from nncli.config.schema import Config
 from nncli.data.dataset import Dataset, Part
+from nncli.data.preprocess import Preprocessing
 from nncli.engine.buffers import Kernels
 from nncli.errors import DivergedError, NncliError
-from nncli.evaluation import Judged, judge, judge_out_of_fold, scorer_of
 from nncli.recording import Interrupted
 from nncli.run import Run, environment
 from nncli.scoring.scorer import finite_or_none
@@ -25,6 +25,17 @@ from nncli.starting import start
 from nncli.trained import Ensemble, load_members
 from nncli.training.memory import refuse_too_large
 from nncli.weighing import Weighing
+
+if TYPE_CHECKING:
+    from nncli.evaluation import Judged
+
+
+@dataclass(frozen=True)
+class Known:
+    """Preprocessing that was fitted earlier: of all members ``together``, and of ``each``."""
+
+    together: Preprocessing
+    each: tuple[Preprocessing, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,17 +63,19 @@ class Plan:
         return self.config.ensemble.members
 
 
-def plan_ensemble(config: Config, tables: Tables | None = None) -> Plan:
+def plan_ensemble(config: Config, tables: Tables | None = None, known: Known | None = None) -> Plan:
     """Read the data, and see that each member can be trained on them: what is wrong shows before any of the work.
+
+    The preprocessing is that of an earlier training, ``known``, or is fitted on the training rows.
 
     Raises:
         DataError: The data cannot be used.
         ConfigError: The config does not fit the data, or takes more memory than there is.
     """
     tables = read_tables(config) if tables is None else tables
-    dataset = load_dataset(config, tables)
+    dataset = load_dataset(config, tables, known.together if known else None)
     settings: list[tuple[int, int, Kernels]] = []
-    for experiment in build_members(config, tables):
+    for experiment in build_members(config, tables, known.each if known else None):
         refuse_too_large(experiment)
         settings.append((experiment.threads, experiment.shards, experiment.kernels))
     threads, shards, kernels = settings[0]
@@ -118,27 +131,49 @@ def _end_recorded(run: Run) -> Iterator[None]:
     except Interrupted as interrupted:
         run.write_json("summary.json", {"status": "interrupted"})
         raise Interrupted(run, interrupted.signal) from None
-    except BaseException as error:
+    except Exception as error:
         status = "diverged" if isinstance(error, DivergedError) else "failed"
         with suppress(NncliError):
             run.write_json("summary.json", {"status": status, "problem": str(error) or type(error).__name__})
         raise
+    except BaseException:  # Ctrl-C between two members
+        with suppress(NncliError):
+            run.write_json("summary.json", {"status": "interrupted"})
+        raise
 
 
 def _summary(run: Run, plan: Plan) -> dict[str, Any]:
-    """What came of it: the figures of all together, of rows out of their folds, and of each."""
-    config, dataset = plan.config, plan.dataset
-    members = load_members(run, config)
-    trained = Ensemble(run, config, dataset.preprocessing, members, plan.weighing)
-    each = [member.run.read_json("summary.json") for member in members]
+    """What came of the members, whose runs are there."""
+    from nncli.evaluation import judge_out_of_fold
+
+    members = load_members(run, plan.config)
+    trained = Ensemble(run, plan.config, plan.dataset.preprocessing, members, plan.weighing)
+    folds = plan.config.folds
+    found = None if folds is None else judge_out_of_fold(trained, plan.tables, plan.dataset.train)
+    return summary_of(trained, plan.dataset, found, [member.run.read_json("summary.json") for member in members])
+
+
+def summary_of(
+    trained: Ensemble, dataset: Dataset, out_of_fold: Judged | None, each: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What came of it: the figures of all together, of rows out of their folds, and of each.
+
+    Args:
+        trained: All members.
+        dataset: The training rows of all members together, and the test rows.
+        out_of_fold: What they make of the rows of their folds, if they have such.
+        each: What the run of each says.
+    """
+    from nncli.evaluation import judge
+
+    config, run = trained.config, trained.run
     figures: dict[str, float | None] = {}
-    if config.folds is not None:
-        found = judge_out_of_fold(trained, plan.tables, dataset.train)
-        figures |= _figures("out_of_fold", trained, found)
+    if out_of_fold is not None:
+        figures |= _figures("out_of_fold", trained, out_of_fold)
     for split, part in (("validation", dataset.validation), ("test", dataset.test)):
         if part is not None:
             figures |= _figures(split, trained, judge(trained, part))
-    by_class = plan.weighing.by_class
+    by_class = trained.weighing.by_class
     return {
         "status": "completed",
         **config.training.debugging,
@@ -155,12 +190,14 @@ def _summary(run: Run, plan: Plan) -> dict[str, Any]:
                 **{key: summary[key] for key in ("status", "epochs", "best_epoch", "rows", "metrics")},
                 "digest": member.digest,
             }
-            for member, summary in zip(members, each, strict=True)
+            for member, summary in zip(trained.members, each, strict=True)
         ],
     }
 
 
 def _figures(split: str, trained: Ensemble, judged: Judged) -> dict[str, float | None]:
+    from nncli.evaluation import scorer_of
+
     metrics = scorer_of(trained, judged.rows).measure(judged.predictions)
     return {f"{split}_{name}": value for name, value in {"loss": finite_or_none(judged.loss), **metrics}.items()}
 

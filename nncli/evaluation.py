@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -168,14 +169,24 @@ def judge_out_of_fold(trained: Ensemble, tables: Tables, part: Part) -> Judged:
     Raises:
         RunError: The preprocessing of a member does not follow from the data.
     """
+
+    def folds() -> Iterator[Part]:
+        for number, member in enumerate(trained.members):
+            dataset = load_dataset(member_config(trained.config, number), tables)
+            _refuse_foreign(member, dataset)
+            assert dataset.validation is not None  # each fold has rows
+            yield dataset.validation
+
+    return judge_folds(trained, folds(), part)
+
+
+def judge_folds(trained: Ensemble, folds: Iterable[Part], part: Part) -> Judged:
+    """The same, of ``folds`` that are there: of each member the rows that it did not train on, in its own form."""
     found: list[tuple[Array, Array]] = []
     reports = []
-    for number, member in enumerate(trained.members):
-        dataset = load_dataset(member_config(trained.config, number), tables)
-        _refuse_foreign(member, dataset)
-        assert dataset.validation is not None  # each fold has rows
-        P, report = _member_alone(number, member, dataset.validation)
-        found.append((dataset.validation.rows, trained.alone(number, P)))
+    for number, (member, fold) in enumerate(zip(trained.members, folds, strict=True)):
+        P, report = _member_alone(number, member, fold)
+        found.append((fold.rows, trained.alone(number, P)))
         reports.append(report)
     where = np.concatenate([rows for rows, _ in found])
     P = np.concatenate([predictions for _, predictions in found])

@@ -263,7 +263,8 @@ def _ensemble(run: Run, config: Config) -> Ensemble:
     assert config.ensemble is not None
     preprocessing = Preprocessing.from_json(run.read_json("preprocess.json"), str(run.path / "preprocess.json"))
     summary = run.read_json("summary.json")
-    if summary.get("status") != "completed":
+    # partial_fit of an estimator brings all members so far as it goes, and its run then has a result on the way
+    if summary.get("status") not in ("completed", "interrupted") or "weights" not in summary:
         remedy = f"nncli resume {run.path} goes on"
         raise RunError("has no result yet: its training did not end", where=str(run.path), remedy=remedy)
     members = load_members(run, config)

@@ -123,7 +123,7 @@ def test_a_member_is_scaled_by_its_own_training_rows() -> None:
     frame = pl.read_csv("points.csv").select("a", "b").to_numpy()
     for number, path in enumerate(members(run)):
         rows = load_dataset(member_config(config(), number)).train.rows
-        shift = json.loads((path / "preprocess.json").read_text())["features"]["shift"]
+        shift = json.loads((path / "preprocess.json").read_text())["features"]["groups"][0]["scaling"]["shift"]
         np.testing.assert_allclose(shift, frame[rows].mean(axis=0), rtol=1e-12)
 
 
@@ -268,6 +268,19 @@ def test_a_signal_ends_the_whole_and_resume_goes_on_to_the_same_bits() -> None:
         train(**StopIn(1, 1, signal.SIGTERM).told)
     assert caught.value.exit_code == 143
     assert Run(Path("run")).read_json("summary.json")["status"] == "interrupted"
+    assert ensemble_content(nncli.resume("run")) == whole
+
+
+def test_ctrl_c_between_two_members_is_no_failure() -> None:
+    whole = ensemble_content(train(run="whole"))
+
+    def turn(number: int, members: int) -> None:
+        if number == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(turn=turn)
+    assert Run(Path("run")).read_json("summary.json") == {"status": "interrupted"}
     assert ensemble_content(nncli.resume("run")) == whole
 
 

@@ -79,6 +79,8 @@ ENCODINGS = [
     ("data.preprocess.categorical=embedding", "model.input={numbers: {name: piecewise_linear, bins: 6}, scale: true}"),
     ("data.preprocess.columns={place: embedding}", "model.input.numbers=periodic"),
     CLASSES,
+    ("ensemble={members: 3, rows: all}", "data.preprocess.target=log"),
+    ("ensemble=3", "data.preprocess.rare=20"),  # of which each member knows other values
 ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from nncli.builder.data import Rows, Tables, debugging_rows, engine_rows, load_dataset, read_tables
 from nncli.builder.experiment import Experiment
@@ -72,12 +72,16 @@ def build(config: Config, tables: Tables | None = None, fitted: Preprocessing | 
     return experiment
 
 
-def build_members(config: Config, tables: Tables) -> Iterator[Experiment]:
+def build_members(
+    config: Config, tables: Tables, fitted: Sequence[Preprocessing] | None = None
+) -> Iterator[Experiment]:
     """What the training of each member of an ensemble needs, one after the other: none knows of the others.
+
+    The preprocessing of each is that of an earlier training, ``fitted``, or is fitted on its training rows.
 
     Raises:
         DataError, ConfigError: As ``build``.
     """
     assert config.ensemble is not None
     for number in range(config.ensemble.members):
-        yield build(member_config(config, number), tables)
+        yield build(member_config(config, number), tables, fitted[number] if fitted else None)

@@ -143,12 +143,12 @@ def make_dataset(
         groups=train.order.get("group"),
         times=train.order.get("time"),
     )
-    preprocessing = fitted or Preprocessing.fit(
-        train, split.train, task, encoding=encoding or Encoding(), target=target
-    )
     if folds is not None:
         groups = train.order.get("group")
         split = folded(split, folds, fold, labels=labels, shuffle=shuffle, rng=rng, groups=groups)
+    preprocessing = fitted or Preprocessing.fit(
+        train, split.train, task, encoding=encoding or Encoding(), target=target
+    )
 
     def part(own: Table | None, rows: Indices) -> Part | None:
         if own is not None:

@@ -21,6 +21,7 @@ from nncli.data.preprocess import ClassEncoding, Preprocessing
 from nncli.data.table import Table
 from nncli.engine.optimizers import Minimizer
 from nncli.errors import ConfigError
+from nncli.estimator.ensemble import FittedEnsemble, Learned, refuse_another_number, train_ensemble
 from nncli.estimator.fitted import Fitted, Going, train
 from nncli.estimator.parameters import PLACES, config_from, from_config, inside, put, renamed
 from nncli.estimator.problems import as_value_errors
@@ -71,6 +72,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         split: Any = None,
         preprocess: Any = None,
         metrics: Any = "auto",
+        ensemble: Any = None,
         random_state: Any = 0,
         warm_start: bool = False,
         verbose: bool = False,
@@ -102,6 +104,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         self.split = split
         self.preprocess = preprocess
         self.metrics = metrics
+        self.ensemble = ensemble
         self.random_state = random_state
         self.warm_start = warm_start
         self.verbose = verbose
@@ -113,11 +116,11 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
     history_: list[dict[str, float | int | None]]
 
     @abstractmethod
-    def _read(self, y: Array, raw: Any, features: tuple[str, ...], classes: Any, before: Fitted | None) -> Target:
+    def _read(self, y: Array, raw: Any, features: tuple[str, ...], classes: Any, before: Learned | None) -> Target:
         """What the target is; what is learned of it beside the training is set as attributes."""
 
     @abstractmethod
-    def _knows(self, fitted: Fitted) -> None:
+    def _knows(self, fitted: Learned) -> None:
         """Set the attributes that ``_read`` does, as they follow from a training."""
 
     # -- parameters ------------------------------------------------------------------------------------------------
@@ -173,7 +176,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         return self._train(X, y, sample_weight, "from the weights" if self.warm_start else "anew")
 
     def _train(self, X: Any, y: Any, sample_weight: Any, going: Going, classes: Any = None) -> Self:
-        before: Fitted | None = None if going == "anew" else getattr(self, "_fitted", None)
+        before: Learned | None = None if going == "anew" else getattr(self, "_fitted", None)
         raw, wanted = y, {"multi_output": True, "y_numeric": self.numeric}
         X, y = validate_data(self, X, y, dtype=DTYPES, reset=before is None, **wanted)
         w = None
@@ -187,14 +190,22 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
             if going == "one epoch":
                 config = self._for_one_epoch(config, before)
             known = before.preprocessing if before else _of_all_classes(config, table, target)
-            experiment = build(config, Tables(table), known)
             screen = Screen(verbose=bool(self.verbose))
-            screen.began(experiment)
-            fitted = train(experiment, going, before, warned=screen.warned, observe=screen.observe)
+            if before is not None:
+                refuse_another_number(config, before)
+            fitted: Learned
+            if config.ensemble is not None:
+                assert not isinstance(before, Fitted)
+                fitted = train_ensemble(config, table, known, going, before, screen)
+            else:
+                assert not isinstance(before, FittedEnsemble)
+                experiment = build(config, Tables(table), known)
+                screen.began(experiment)
+                fitted = train(experiment, going, before, warned=screen.warned, observe=screen.observe)
         self._take(fitted, going, before)
         return self
 
-    def _config(self, X: Array, target: Target, weight: str | None, before: Fitted | None) -> Config:
+    def _config(self, X: Array, target: Target, weight: str | None, before: Learned | None) -> Config:
         names = target.names[0] if len(target.names) == 1 else list(target.names)
         seed, precision = _seed(self.random_state), "float32" if X.dtype == np.float32 else "float64"
         if before is not None:  # what is not said goes on as it was
@@ -203,7 +214,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         data = {"target": names, "weight": weight}
         return config_from(self.get_params(deep=False), target.kind, data, seed, precision)
 
-    def _for_one_epoch(self, config: Config, before: Fitted | None) -> Config:
+    def _for_one_epoch(self, config: Config, before: Learned | None) -> Config:
         """The same, of so many epochs that there is a next one.
 
         Raises:
@@ -217,14 +228,14 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
             problems.append(config.problem("optimizer", message, "take adam, or fit"))
         if problems:
             raise ConfigError(problems)
-        next_one = (before.summary["epochs"] if before and before.state else 0) + 1
+        next_one = (before.epochs if before and before.resumable else 0) + 1
         training = config.training.model_copy(update={"epochs": max(config.training.epochs, next_one)})
         return config.model_copy(update={"training": training})
 
-    def _take(self, fitted: Fitted, going: Going, before: Fitted | None) -> None:
+    def _take(self, fitted: Learned, going: Going, before: Learned | None) -> None:
         new: list[dict[str, float | int | None]] = list(fitted.rows)
         if before is not None:
-            new = [*self.history_, *(new[len(before.rows) :] if going == "one epoch" and before.state else new)]
+            new = [*self.history_, *(new[len(before.rows) :] if going == "one epoch" and before.resumable else new)]
         self._fitted = fitted
         self.history_ = new
         self.loss_curve_ = [float(row["train_loss"] or 0) for row in new]
@@ -240,22 +251,37 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
 
     @property
     def weights_(self) -> dict[str, Array]:
-        """Every tensor by its name in a run: ``layers.0.weight`` (d, units), ``layers.0.bias`` (units,), ..."""
-        fitted = self._learned("weights_")
-        return fitted.network.tensors(fitted.weights)
+        """Every tensor by its name in a run: ``layers.0.weight`` (d, units), ``layers.0.bias`` (units,), ...
+
+        Of an ensemble, with the member in front: ``members.0.layers.0.weight``.
+        """
+        return self._learned("weights_").tensors
+
+    @property
+    def estimators_(self) -> list[Self]:
+        """The members of an ensemble, each a fitted estimator of its own."""
+        fitted = self._learned("estimators_")
+        if not isinstance(fitted, FittedEnsemble):
+            raise AttributeError(f"{type(self).__name__} is one network, without estimators_: ensemble=5 trains five")
+        members = [type(self).of(member) for member in fitted.members]
+        for member in members:
+            for name in ("classes_", "feature_names_in_"):  # as they were handed over
+                if hasattr(self, name):
+                    setattr(member, name, getattr(self, name))
+        return members
 
     @property
     def config_(self) -> dict[str, Any]:
         """The config that was trained, every default written out, as a run's config.yaml has it."""
         return copy.deepcopy(self._learned("config_").content)
 
-    def _learned(self, name: str) -> Fitted:
+    def _learned(self, name: str) -> Learned:
         if not hasattr(self, "_fitted"):
             raise AttributeError(f"{type(self).__name__} has no {name} before it is fitted")
         return self._fitted
 
     def _outputs(self, X: Any) -> Array:
-        """What the network says of rows X (n, d)."""
+        """What the network says of rows X (n, d), or all those of an ensemble together."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=DTYPES, reset=False)
         with as_value_errors(self._named):
@@ -282,7 +308,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         return write_run(self._fitted, directory, data)
 
     @classmethod
-    def of(cls, fitted: Fitted) -> Self:
+    def of(cls, fitted: Learned) -> Self:
         """The estimator that has learned it."""
         estimator = cls(**from_config(fitted.config))
         names = fitted.preprocessing.features.names

@@ -16,7 +16,7 @@ from nncli.engine import activations
 from nncli.engine.metrics import decide, decide_labels
 from nncli.errors import NncliError
 from nncli.estimator.base import Estimator
-from nncli.estimator.fitted import Fitted
+from nncli.estimator.ensemble import Learned
 from nncli.estimator.parameters import config_from
 from nncli.estimator.rows import Target, labels_of, numbers_of, target_names
 
@@ -68,6 +68,7 @@ class MLPClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit
             gets its default share.
         preprocess: ``data.preprocess``; columns are standardized unless it says otherwise.
         metrics: What is measured on validation rows.
+        ensemble: None; how many networks, whose predictions are averaged; or a mapping, as in YAML.
         random_state: The config's ``seed``; None or a generator: drawn.
         warm_start: Whether ``fit`` goes on from the weights (and the scaling) that there are.
         verbose: Whether the progress is told, on stderr.
@@ -83,6 +84,8 @@ class MLPClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit
         loss_curve_: Of each.
         history_: A dict for each, as a row of metrics.csv.
         weights_: The tensors by name.
+        estimators_: The members of an ensemble. Its ``loss_curve_``, ``history_`` and what follows from them are means
+            over the members that went an epoch.
         config_: The config that was trained.
 
     Example:
@@ -144,7 +147,7 @@ class MLPClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit
         tags.classifier_tags.multi_label = True
         return tags
 
-    def _read(self, y: Array, raw: Any, features: tuple[str, ...], classes: Any, before: Fitted | None) -> Target:
+    def _read(self, y: Array, raw: Any, features: tuple[str, ...], classes: Any, before: Learned | None) -> Target:
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
         if kind == "multiclass-multioutput":
@@ -161,7 +164,7 @@ class MLPClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit
         known = None if classes is None else tuple(labels_of(self.classes_).tolist())
         return Target("classes", labels_of(y), target_names(raw, 1, features), known)
 
-    def _knows(self, fitted: Fitted) -> None:
+    def _knows(self, fitted: Learned) -> None:
         encoding = fitted.preprocessing.target
         own = encoding.classes if isinstance(encoding, ClassEncoding) else range(fitted.network.outputs)
         self.classes_ = np.array(own)

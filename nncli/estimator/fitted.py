@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from nncli.config.schema import Config
 from nncli.data.cells import Array, Cells
 from nncli.data.preprocess import Preprocessing
 from nncli.data.table import place
+from nncli.engine.buffers import Kernels
 from nncli.engine.inference import Inference
 from nncli.engine.network import Network
 from nncli.engine.parameters import Weights
@@ -26,7 +27,8 @@ from nncli.errors import ConfigError
 from nncli.estimator.problems import TrainingDivergedError
 from nncli.estimator.rows import ORIGIN
 from nncli.recording import outcome, resolved
-from nncli.run import State, environment
+from nncli.run import State
+from nncli.run import environment as environment_of
 from nncli.training.events import Ended, EpochEnded, Event
 from nncli.training.memory import refuse_too_large
 from nncli.training.sanity import FirstLoss, first_loss, warning
@@ -34,6 +36,8 @@ from nncli.training.trainer import Trainer
 
 Going = Literal["anew", "from the weights", "one epoch"]
 """How a training begins, and how far it goes."""
+Row: TypeAlias = dict[str, float | int | None]
+"""The figures of an epoch, as in metrics.csv."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +61,7 @@ class Fitted:
     best: Weights
     last: Weights
     summary: dict[str, Any]
-    rows: tuple[dict[str, float | int | None], ...]
+    rows: tuple[Row, ...]
     first: FirstLoss
     environment: dict[str, Any]
     state: State | None
@@ -76,6 +80,22 @@ class Fitted:
     def weights(self) -> Weights:
         """Those that it predicts by."""
         return self.best if self.summary["weights"] == "best" else self.last
+
+    @property
+    def epochs(self) -> int:
+        """How many it went."""
+        epochs: int = self.summary["epochs"]
+        return epochs
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it can go on as if it had not stopped."""
+        return self.state is not None
+
+    @property
+    def tensors(self) -> dict[str, Array]:
+        """Those that it predicts by, by their names in a run."""
+        return self.network.tensors(self.weights)
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields: config and network are made again."""
@@ -143,7 +163,8 @@ def train(
         _refuse_divergence(ended)
         _warn_of_no_convergence(ended)
         summary = outcome(trainer, first, ended)
-        made_in = _made_in(experiment, before, continued=continued)
+        earlier = before.environment if before else None
+        environment = made_in(experiment.kernels, experiment.dataset.fingerprint, earlier, continued=continued)
     if going == "one epoch" and ended.epoch >= experiment.config.training.epochs:
         summary["status"] = "completed"
     return Fitted(
@@ -154,20 +175,26 @@ def train(
         summary=summary,
         rows=tuple(rows),
         first=first,
-        environment=made_in,
+        environment=environment,
         state=trainer.state() if trainer.resumable else None,
     )
 
 
-def _made_in(experiment: Experiment, before: Fitted | None, *, continued: bool) -> dict[str, Any]:
-    """What a run's environment.json says; ``continued``, where the config and the rows alone do not lead there."""
-    data = experiment.dataset.fingerprint
+def made_in(kernels: Kernels, data: str, before: dict[str, Any] | None, *, continued: bool) -> dict[str, Any]:
+    """What a run's environment.json says.
+
+    Args:
+        kernels: The loops.
+        data: The fingerprint of the rows.
+        before: What it said of an earlier training.
+        continued: Whether this one goes on behind it, so that its config and rows alone do not lead there.
+    """
     if before is None:
-        return environment(sys.argv, experiment.kernels) | {"data": data}
+        return environment_of(sys.argv, kernels) | {"data": data}
     if not continued:
-        return environment(sys.argv, experiment.kernels) | {"data": data, "continued": True}
-    other_rows = {"continued": True} if before.environment.get("data") != data else {}
-    return before.environment | {"data": data} | other_rows
+        return environment_of(sys.argv, kernels) | {"data": data, "continued": True}
+    other_rows = {"continued": True} if before.get("data") != data else {}
+    return before | {"data": data} | other_rows
 
 
 def _begin_behind(trainer: Trainer, going: Going, before: Fitted) -> None:

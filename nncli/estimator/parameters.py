@@ -34,6 +34,7 @@ PLACES: dict[str, KeyPath] = {
     "split": ("data", "split"),
     "preprocess": ("data", "preprocess"),
     "metrics": ("metrics",),
+    "ensemble": ("ensemble",),
 }
 """Where in the config each parameter goes that is one of its keys."""
 MAPPINGS = ("input", "split", "preprocess")
@@ -49,7 +50,9 @@ OUTPUTS: dict[Kind, tuple[str, ...]] = {
 """The activations of an output that is not said, the first that goes with the loss."""
 DEFAULTS: dict[str, Any] = {"units": (100,), "activation": "relu", "dropout": 0.0}
 """The hidden blocks of a network of which nothing is said."""
-_KEYS = re.compile(r"\b(?:seed$|(?:data|loss|metrics|model|optimizer|regularization|schedule|training)(?:\.\w+)*)")
+_KEYS = re.compile(
+    r"\b(?:seed$|(?:data|ensemble|loss|metrics|model|optimizer|regularization|schedule|training)(?:\.\w+)*)"
+)
 
 
 def config_from(

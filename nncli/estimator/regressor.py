@@ -11,7 +11,7 @@ from sklearn.utils.validation import column_or_1d
 from nncli.data.cells import Array
 from nncli.data.scaling import Scaling
 from nncli.estimator.base import Estimator
-from nncli.estimator.fitted import Fitted
+from nncli.estimator.ensemble import Learned
 from nncli.estimator.rows import Target, numbers_of, target_names
 
 
@@ -70,10 +70,10 @@ class MLPRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-l
         tags.target_tags.multi_output = True
         return tags
 
-    def _read(self, y: Array, raw: Any, features: tuple[str, ...], classes: Any, before: Fitted | None) -> Target:
+    def _read(self, y: Array, raw: Any, features: tuple[str, ...], classes: Any, before: Learned | None) -> Target:
         k = y.shape[1] if y.ndim == 2 else 1
         y = column_or_1d(y, warn=True) if k == 1 else y
         return Target("numbers", numbers_of(y), target_names(raw, k, features))
 
-    def _knows(self, fitted: Fitted) -> None:
+    def _knows(self, fitted: Learned) -> None:
         """Nothing of the target is an attribute."""

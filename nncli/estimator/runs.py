@@ -14,48 +14,72 @@ from nncli.data.preprocess import ClassEncoding
 from nncli.engine.network import Network
 from nncli.engine.parameters import Weights
 from nncli.errors import DataError, RunError
+from nncli.estimator.ensemble import FittedEnsemble, Learned
 from nncli.estimator.fitted import Fitted
-from nncli.run import Run, State
-from nncli.trained import Ensemble, load_run
+from nncli.run import MEMBERS, Run, State
+from nncli.trained import Trained, load_run
 from nncli.training.sanity import FirstLoss
 
 if TYPE_CHECKING:
     from nncli.estimator.base import Estimator
 
 
-def write_run(fitted: Fitted, directory: str | Path, data: str | Path | None) -> Run:
+def write_run(fitted: Learned, directory: str | Path, data: str | Path | None) -> Run:
     """Write the run ``directory`` of a training that was kept in memory; ``data`` is a file that has its rows.
 
     Raises:
         DataError: ``data`` cannot be read, or has other rows.
         RunError: ``directory`` exists, or cannot be written.
     """
-    content = fitted.content if data is None else _with_file(fitted, Path(data))
-    run = Run.create("estimator", Path(directory))
-    network, checkpoint = fitted.network, fitted.config.training.checkpoint
+    file = None if data is None else Path(data)
+    if file is not None:
+        _refuse_other_rows(fitted, file)
+    if isinstance(fitted, Fitted):
+        run = Run.create("estimator", Path(directory))
+        with run.locked():
+            _write_network(run, fitted, file)
+        return run
+    run = Run.create("estimator", Path(directory), folder=MEMBERS)
     with run.locked():
-        run.write_config(content)
-        run.write_json("environment.json", fitted.environment)
-        run.write_json("preprocess.json", fitted.preprocessing.to_json())
-        for row in fitted.rows:
-            run.metrics.append(row)
-        if fitted.state is not None and checkpoint is not None:
-            numbers = {**fitted.state.numbers, "metrics": run.metrics.position()}
-            run.checkpoints(checkpoint.keep).save(State(fitted.state.vectors, numbers))
-        both = {"best": fitted.best, "last": fitted.last}
-        digests = {which: run.save_weights(which, network.tensors(weights)) for which, weights in both.items()}
-        run.write_json("summary.json", {**fitted.summary, "digests": digests})
+        _write_head(run, fitted, file)
+        for number, one in enumerate(fitted.members):
+            member = run.member(number)
+            member.make()
+            with member.locked():
+                _write_network(member, one, file)
+        run.write_json("summary.json", fitted.summary)
     return run
 
 
-def _with_file(fitted: Fitted, data: Path) -> dict[str, Any]:
+def _write_head(run: Run, fitted: Learned, file: Path | None) -> None:
+    run.write_config(fitted.content if file is None else _with_file(fitted, file))
+    run.write_json("environment.json", fitted.environment)
+    run.write_json("preprocess.json", fitted.preprocessing.to_json())
+
+
+def _write_network(run: Run, fitted: Fitted, file: Path | None) -> None:
+    network, checkpoint = fitted.network, fitted.config.training.checkpoint
+    _write_head(run, fitted, file)
+    for row in fitted.rows:
+        run.metrics.append(row)
+    if fitted.state is not None and checkpoint is not None:
+        numbers = {**fitted.state.numbers, "metrics": run.metrics.position()}
+        run.checkpoints(checkpoint.keep).save(State(fitted.state.vectors, numbers))
+    both = {"best": fitted.best, "last": fitted.last}
+    digests = {which: run.save_weights(which, network.tensors(weights)) for which, weights in both.items()}
+    run.write_json("summary.json", {**fitted.summary, "digests": digests})
+
+
+def _with_file(fitted: Learned, file: Path) -> dict[str, Any]:
     """The config that says which file has the rows."""
-    content = {**fitted.content, "data": {**fitted.content["data"], "path": str(data.resolve())}}
-    if load_dataset(config_of(content)).fingerprint != fitted.environment["data"]:
+    return {**fitted.content, "data": {**fitted.content["data"], "path": str(file.resolve())}}
+
+
+def _refuse_other_rows(fitted: Learned, file: Path) -> None:
+    if load_dataset(config_of(_with_file(fitted, file))).fingerprint != fitted.environment["data"]:
         message = "its rows are not those of the training"
         remedy = "it has to have the columns of X and y, and nothing else, in their order and with all their digits"
-        raise DataError(message, where=str(data), remedy=remedy)
-    return content
+        raise DataError(message, where=str(file), remedy=remedy)
 
 
 def from_run(run: Run) -> Estimator:
@@ -76,18 +100,26 @@ def from_run(run: Run) -> Estimator:
     return estimator
 
 
-def read_run(run: Run) -> Fitted:
+def read_run(run: Run) -> Learned:
     """What is left of the training of ``run``.
 
     Raises:
         RunError: It cannot be read.
     """
     trained = load_run(run)
-    if isinstance(trained, Ensemble):
-        remedy = (
-            "nncli predict and nncli export know it; or take one of its members: Run(path / 'members/0').estimator()"
-        )
-        raise RunError("an estimator is one network, and this an ensemble", where=str(run.path), remedy=remedy)
+    if isinstance(trained, Trained):
+        return _read_network(trained)
+    return FittedEnsemble(
+        content=trained.config.resolved(),
+        preprocessing=trained.preprocessing,
+        members=tuple(_read_network(member) for member in trained.members),
+        summary=run.read_json("summary.json"),
+        environment=run.read_json("environment.json"),
+    )
+
+
+def _read_network(trained: Trained) -> Fitted:
+    run = trained.run
     summary, made_in = run.read_json("summary.json"), run.read_json("environment.json")
     other = "last" if trained.which == "best" else "best"
     weights = {trained.which: trained.weights, other: _weights(run, other, trained.config, trained.network)}

@@ -21,6 +21,10 @@ class Screen:
         self._verbose = verbose
         self._epochs = 0
 
+    def turn(self, number: int, members: int) -> None:
+        """Say which member of an ensemble comes next."""
+        self._say(f"member {number} ({number + 1} of {members})")
+
     def began(self, experiment: Experiment) -> None:
         """Say what is about to be trained."""
         self._epochs = experiment.config.training.epochs

@@ -41,6 +41,7 @@ def draft(
     task: Asked | None = None,
     members: int = 1,
     path: str | None = None,
+    test: float = TEST,
     minutes: float | None = None,
     tried: Callable[[str, float, int], None] = lambda name, score, fold: None,
 ) -> Draft:
@@ -52,6 +53,7 @@ def draft(
         task: What it asks for; None: as it looks.
         members: How many networks are trained and averaged.
         path: How the config is to name the file; None: as ``data``.
+        test: The share of the rows that measure the result.
         minutes: How long recipes are compared by cross-validation; None: the first of the task is taken.
         tried: Called with each recipe's name, its score on a fold, and that fold's number.
 
@@ -64,14 +66,16 @@ def draft(
     if minutes is not None:
         from nncli.starter.tuning import tune
 
-        tuned = tune(findings, data, minutes, told=tried)
+        tuned = tune(findings, data, minutes, test=test, told=tried)
         recipe, findings = tuned.best, replace(findings, notes=(*findings.notes, tuned.text))
-    return Draft(write(findings, recipe, members, path or str(data)), findings, recipe)
+    return Draft(write(findings, recipe, members, path or str(data), test), findings, recipe)
 
 
-def write(findings: Findings, recipe: Recipe, members: int, path: str) -> str:
+def write(findings: Findings, recipe: Recipe, members: int, path: str, test: float) -> str:
     """The text of the config."""
-    return "\n".join([*_head(findings), *_data(findings, path), *_rest(findings, recipe, members)]) + "\n"
+    n = max(1, round(findings.rows * (1 - test)))
+    lines = [*_head(findings), *_data(findings, path, test), *_rest(findings, recipe, members, n)]
+    return "\n".join(lines) + "\n"
 
 
 def _head(found: Findings) -> Iterator[str]:
@@ -93,7 +97,7 @@ def _counted(found: Findings) -> dict[str, int]:
     return {kind: n for kind, n in counted.items() if n}
 
 
-def _data(found: Findings, path: str) -> Iterator[str]:
+def _data(found: Findings, path: str, test: float) -> Iterator[str]:
     yield "data:"
     yield f"  path: {_word(path)}"
     yield f"  target: {_flow(found.targets[0] if len(found.targets) == 1 else [*found.targets])}"
@@ -101,7 +105,7 @@ def _data(found: Findings, path: str) -> Iterator[str]:
         yield "  drop:"
         for column in found.dropped:
             yield f"    - {_word(column.name)}  # {_harmless(column.why)}"
-    yield f"  split: {{validation: 0, test: {TEST}}}  # no rows are held out for stopping: they help the training more"
+    yield f"  split: {{validation: 0, test: {test:g}}}  # none is held out for stopping: they help the training more"
     yield "  preprocess:"
     yield "    numeric: robust  # median and quartiles; clip bends what lies far out"
     yield "    clip: 3"
@@ -116,8 +120,7 @@ def _data(found: Findings, path: str) -> Iterator[str]:
     yield ""
 
 
-def _rest(found: Findings, recipe: Recipe, members: int) -> Iterator[str]:
-    n = max(1, round(found.rows * (1 - TEST)))
+def _rest(found: Findings, recipe: Recipe, members: int, n: int) -> Iterator[str]:
     yield "model:"
     if recipe.numbers or found.embedded:
         numbers = f"numbers: {_flow(recipe.numbers)}" if recipe.numbers else ""

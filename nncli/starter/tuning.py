@@ -15,7 +15,7 @@ import yaml
 from nncli.builder import Experiment, Tables, build, read_tables
 from nncli.config.loader import config_of
 from nncli.errors import NncliError
-from nncli.starter.draft import write
+from nncli.starter.draft import TEST, write
 from nncli.starter.findings import Findings
 from nncli.starter.recipe import RECIPES, Recipe
 from nncli.text import count
@@ -66,6 +66,7 @@ def tune(
     minutes: float,
     *,
     seed: int = 0,
+    test: float = TEST,
     told: Callable[[str, float, int], None] = lambda name, score, fold: None,
 ) -> Tuned:
     """Try every recipe on one fold after another, as long as there is time for all of them on the next one.
@@ -78,6 +79,7 @@ def tune(
         data: The table.
         minutes: For how long.
         seed: Of splits and weights.
+        test: The share of the rows that are not looked at.
         told: Called with the name of a recipe, its score, and the fold, from 1.
 
     Raises:
@@ -93,7 +95,7 @@ def tune(
         if fold and began + longest > until:
             break
         for recipe in recipes:
-            content = yaml.safe_load(write(findings, recipe, 1, str(data.resolve())))
+            content = yaml.safe_load(write(findings, recipe, 1, str(data.resolve()), test))
             content["seed"] = seed
             content["data"]["split"]["fold"] = {"of": FOLDS, "number": fold}
             content["metrics"] = [figure]

@@ -269,7 +269,7 @@ ROWS = [
             ),
             (
                 "with other numbers than its data have",
-                json_with("other/preprocess.json", "features", "shift", value=[0, 0]),
+                json_with("other/preprocess.json", "features", "groups", 0, "scaling", "shift", value=[0, 0]),
                 "other/preprocess.json: does not follow from the run's config and data; "
                 "remove it: nncli resume other writes it again",
                 "evaluate other",
