@@ -12,9 +12,10 @@ which it writes to results/.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -95,73 +96,71 @@ def load(record: Record, number: int) -> dict[str, Kept] | None:
     return {name: dict(np.load(path, allow_pickle=True)) for name, path in paths.items()}
 
 
-def own_loss(task: Task, kept: Kept) -> float:
-    """What the members on folds lose on the rows that they have not seen: errors, of equals the log loss; squares."""
-    y, own = kept["y"], kept["own"]
+def own_loss(task: Task, kept: list[Kept]) -> float:
+    """What the average of the members on folds loses on the rows that they have not seen: log loss, or squares."""
+    y, own = kept[0]["y"], np.mean([one["own"] for one in kept], axis=0)
     if task == "regression":
         return float(np.mean((own - y) ** 2))
     codes = np.unique(y.astype(str), return_inverse=True)[1]
-    errors = np.mean(own.argmax(axis=1) != codes)
-    return float(errors - 1e-6 * np.mean(np.log(own[np.arange(len(y)), codes] + 1e-9)))
+    return float(-np.mean(np.log(own[np.arange(len(y)), codes] + 1e-9)))
 
 
 Combine: TypeAlias = Callable[[Task, dict[str, Kept]], tuple[Any, float]]
 """(task, members by recipe) -> outputs for the test rows, seconds of all trainings that they took."""
 
 
-def of_seeds(recipe: str, k: int) -> Combine:
-    """The average of ``k`` members of one recipe on all rows."""
+def of_seeds(recipes: Sequence[str], k: int) -> Combine:
+    """The average of ``k`` members on all rows of each recipe."""
 
     def combine(task: Task, kept: dict[str, Kept]) -> tuple[Any, float]:
-        one = kept[recipe]
-        return one["seeds"][:k].mean(axis=0), k * float(one["seconds"])
+        parts = [kept[name]["seeds"][:k].mean(axis=0) for name in recipes]
+        return np.mean(parts, axis=0), sum(k * float(kept[name]["seconds"]) for name in recipes)
 
     return combine
 
 
-def of_folds(recipe: str) -> Combine:
-    """The average of its members on folds."""
+def of_folds(recipes: Sequence[str]) -> Combine:
+    """The average of the members on folds of each recipe."""
 
     def combine(task: Task, kept: dict[str, Kept]) -> tuple[Any, float]:
-        one = kept[recipe]
-        return one["folds"].mean(axis=0), len(one["folds"]) * float(one["seconds"])
+        parts = [kept[name]["folds"].mean(axis=0) for name in recipes]
+        return np.mean(parts, axis=0), _trying(recipes, kept)
 
     return combine
 
 
-def choice(recipes: list[str], k: int) -> Combine:
-    """The recipe that does best on rows unseen: ``k`` members on all rows, or, for 0, those on the folds."""
+def choice(candidates: Sequence[Sequence[str]], k: int) -> Combine:
+    """What does best on rows unseen, of recipes and averages of several: ``k`` members on all rows; 0: on folds."""
+    tried = sorted({name for recipes in candidates for name in recipes})
 
     def combine(task: Task, kept: dict[str, Kept]) -> tuple[Any, float]:
-        best = min(recipes, key=lambda name: own_loss(task, kept[name]))
-        P, seconds = (of_seeds(best, k) if k else of_folds(best))(task, kept)
-        tried = sum(len(kept[name]["folds"]) * float(kept[name]["seconds"]) for name in recipes)
-        return P, tried + (seconds if k else 0)
+        best = min(candidates, key=lambda recipes: own_loss(task, [kept[name] for name in recipes]))
+        if not k:
+            return of_folds(best)(task, kept)[0], _trying(tried, kept)
+        P, seconds = of_seeds(best, k)(task, kept)
+        return P, seconds + _trying(tried, kept)
 
     return combine
 
 
-def blend(recipes: list[str], k: int) -> Combine:
-    """The average of ``k`` members on all rows of each recipe; for 0, of those on folds."""
-
-    def combine(task: Task, kept: dict[str, Kept]) -> tuple[Any, float]:
-        parts = [(of_seeds(name, k) if k else of_folds(name))(task, kept) for name in recipes]
-        return np.mean([P for P, _ in parts], axis=0), sum(seconds for _, seconds in parts)
-
-    return combine
+def _trying(recipes: Sequence[str], kept: dict[str, Kept]) -> float:
+    return sum(len(kept[name]["folds"]) * float(kept[name]["seconds"]) for name in recipes)
 
 
 def contenders(task: Task, seeds: int) -> Iterator[tuple[str, Combine]]:
     """All that is reported."""
-    names = list(RECIPES[task])
-    for name in names:
-        yield f"nncli {name}, 1", of_seeds(name, 1)
-        yield f"nncli {name}, {seeds} seeds", of_seeds(name, seeds)
-        yield f"nncli {name}, folds", of_folds(name)
-    yield f"nncli choice, {seeds} seeds", choice(names, seeds)
-    yield "nncli choice, folds", choice(names, 0)
-    yield f"nncli blend, {seeds} seeds each", blend(names, seeds)
-    yield "nncli blend, folds", blend(names, 0)
+    singles = [(name,) for name in RECIPES[task]]
+    both = ("plain", "pieces")
+    for (name,) in singles:
+        yield f"nncli {name}, 1 seed", of_seeds((name,), 1)
+        yield f"nncli {name}, {seeds} seeds", of_seeds((name,), seeds)
+        yield f"nncli {name}, folds", of_folds((name,))
+    yield f"nncli both, {seeds} seeds", of_seeds(both, seeds)
+    yield f"nncli choice of 2, {seeds} seeds", choice(singles[:2], seeds)
+    yield f"nncli choice of 3, {seeds} seeds", choice(singles, seeds)
+    yield "nncli choice of 2 or both, 1 seed", choice([*singles[:2], both], 1)
+    yield f"nncli choice of 2 or both, {seeds} seeds", choice([*singles[:2], both], seeds)
+    yield "nncli choice of 2 or both, folds", choice([*singles[:2], both], 0)
 
 
 def main() -> None:
@@ -173,6 +172,7 @@ def main() -> None:
     parser.add_argument("--splits", type=int, nargs="*", default=list(SEEDS))
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where the scores of every table go")
     options = parser.parse_args()
     tasks: list[Task] = [options.task] if options.task else ["classification", "regression"]
     chosen = [record for record in RECORDS if record.name in options.tables]
@@ -180,11 +180,21 @@ def main() -> None:
         wanted = [record for task in tasks for record in of_task(task) if record in chosen]
         train_missing(wanted, options.splits, options.seeds, options.folds)
         return
+    appendix = {}
     for task in tasks:
-        _report(task, [record for record in of_task(task) if record in chosen], options.splits, options.seeds)
+        records = [record for record in of_task(task) if record in chosen]
+        appendix[task] = _report(task, records, options.splits, options.seeds)
+    if options.json:
+        lines = [
+            f'"{task}": {{\n'
+            + ",\n".join(f" {json.dumps(name)}: {json.dumps(of)}" for name, of in tables.items())
+            + "\n}"
+            for task, tables in appendix.items()
+        ]
+        options.json.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
-def _report(task: Task, records: list[Record], numbers: list[int], seeds: int) -> None:
+def _report(task: Task, records: list[Record], numbers: list[int], seeds: int) -> dict[str, Any]:
     combined = dict(contenders(task, seeds))
     scores: dict[str, results.Scores] = {name: {} for name in combined}
     for record in records:
@@ -200,7 +210,8 @@ def _report(task: Task, records: list[Record], numbers: list[int], seeds: int) -
                 scores[name].setdefault(record.name, {})[number] = cell
     for name, found in scores.items():
         before = results.load(name, results.FOLDER / task)
-        results.save(name, {**before, **found}, results.FOLDER / task)
+        merged = {table: before.get(table, {}) | found.get(table, {}) for table in {*before, *found}}
+        results.save(name, merged, results.FOLDER / task)
     scores |= {name: results.load(name) for name in BASELINES[task] if "raw" not in name}
     apart = held_out()
     parts = {
@@ -215,6 +226,7 @@ def _report(task: Task, records: list[Record], numbers: list[int], seeds: int) -
         for name in combined:
             against = [report.duel(scores, part, numbers, name, other) for other in ("sklearn MLP", "sklearn HGB")]
             print(f"| {name} | {' | '.join(against)} |")
+    return report.appendix(scores, records, numbers)
 
 
 if __name__ == "__main__":

@@ -109,3 +109,12 @@ def by_table(scores: Mapping[str, Scores], records: Sequence[Record], seeds: Seq
             cells.append(f"**{text}**" if mean[row, i].round(DECIMALS) == best else text)
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def appendix(scores: Mapping[str, Scores], records: Sequence[Record], seeds: Sequence[int]) -> dict[str, Any]:
+    """Plain data: table -> contender -> its scores, split by split."""
+    names, _ = means(scores, records, seeds)
+    return {
+        name: {contender: [of[name][seed]["score"] for seed in seeds] for contender, of in scores.items()}
+        for name in names
+    }

@@ -56,7 +56,7 @@ def init(
         members=ensemble,
         path=path,
         minutes=tune,
-        tried=lambda name, score, fold: print_lines(f"fold {fold}: {name} {score:.4f}", errors=True),
+        tried=lambda name, loss, fold: print_lines(f"fold {fold}: {name} {loss:.4f}", errors=True),
     )
     with replaced(output) as temporary:
         temporary.write_text(found.text, encoding="utf-8")

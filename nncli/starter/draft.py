@@ -43,7 +43,7 @@ def draft(
     path: str | None = None,
     test: float = TEST,
     minutes: float | None = None,
-    tried: Callable[[str, float, int], None] = lambda name, score, fold: None,
+    tried: Callable[[str, float, int], None] = lambda name, loss, fold: None,
 ) -> Draft:
     """Look at the table ``data`` and write a config for it.
 
@@ -55,7 +55,7 @@ def draft(
         path: How the config is to name the file; None: as ``data``.
         test: The share of the rows that measure the result.
         minutes: How long recipes are compared by cross-validation; None: the first of the task is taken.
-        tried: Called with each recipe's name, its score on a fold, and that fold's number.
+        tried: Called with each recipe's name, its loss on a fold, and that fold's number.
 
     Raises:
         DataError: The table cannot be read, or nothing can be learned from it.

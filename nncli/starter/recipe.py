@@ -1,6 +1,6 @@
 """Settings that were measured to train well on tables, as they follow from the task and the number of rows.
 
-How they were found, and what they reach beside other programs, is in docs/performance/tables.md.
+How they were found, and what they reach beside other programs, is in docs/performance/recipes.md.
 """
 
 from __future__ import annotations
@@ -61,7 +61,6 @@ _NUMBERS = Recipe("penalty", "mse", _ADAM, l2_rows=10.0)
 _FOR_CLASSES = (
     _CLASSES,
     replace(_CLASSES, name="pieces", numbers=_PIECES, widths=(128, 128), least_epochs=20),
-    Recipe("penalty", "cross_entropy", _ADAM, block={"dropout": 0.1}, l2_rows=10.0),
 )
 
 RECIPES: dict[Task, tuple[Recipe, ...]] = {
@@ -70,10 +69,9 @@ RECIPES: dict[Task, tuple[Recipe, ...]] = {
     "regression": (
         _NUMBERS,
         replace(_NUMBERS, name="pieces", numbers=_PIECES, widths=(128, 128), steps=1500),
-        replace(_NUMBERS, name="strong penalty", l2_rows=50.0),
     ),
 }
-"""The first of each is the default; the others win on some tables, and are what tuning chooses from.
+"""The first of each is the default; the other wins on some tables, and tuning chooses between them.
 
-Those of labels are those of classes, with the loss of labels; they were not part of the study.
+Those of labels are those of classes, with each label's own loss; they were no part of the study.
 """

@@ -185,10 +185,10 @@ def test_labels_of_which_little_can_be_said_are_noted() -> None:
     assert found.smallest == 1
 
 
-def test_recipes_of_labels_are_compared_by_a_figure_of_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recipes_of_labels_are_compared_by_their_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RECIPES, "multilabel", (replace(RECIPES["multilabel"][0], steps=20, widths=(4,)),))
     note = draft(labels(), ["dear", "large"], minutes=0).findings.notes[-1]
-    assert note.startswith("mean f1_micro of 1 fold of 5 by cross-validation: dropout 0.")
+    assert note.startswith("mean loss of 1 fold of 5 by cross-validation: dropout 0.")
 
 
 @pytest.mark.parametrize("recipe", RECIPES["multilabel"], ids=lambda recipe: recipe.name)
@@ -283,14 +283,14 @@ def test_tuning_takes_the_recipe_of_the_best_mean_and_says_what_the_others_had(m
     assert [(name, fold) for name, _, fold in told] == [(name, i) for i in range(1, 6) for name in ("bad", "good")]
     means = {name: np.mean([score for other, score, _ in told if other == name]) for name in ("good", "bad")}
     assert found.findings.notes[-1] == (
-        f"mean r2 of 5 folds of 5 by cross-validation: good {means['good']:.4f}, bad {means['bad']:.4f}"
+        f"mean loss of 5 folds of 5 by cross-validation: good {means['good']:.4f}, bad {means['bad']:.4f}"
     )
-    assert means["good"] > 0.5 > means["bad"]
+    assert means["good"] < 0.5 < means["bad"]
 
 
 def test_tuning_stops_when_its_time_is_up_but_not_before_the_first_fold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RECIPES, "regression", (replace(RECIPES["regression"][0], steps=20, widths=(4,)),))
-    assert "r2 of 1 fold of 5" in draft(write(), "price", minutes=0).findings.notes[-1]
+    assert "loss of 1 fold of 5" in draft(write(), "price", minutes=0).findings.notes[-1]
 
 
 def test_tuning_never_sees_the_test_rows_and_each_fold_once() -> None:
