@@ -69,7 +69,7 @@ def tune(
     """Try every recipe on one fold after another, as long as there is time for all of them on the next one.
 
     Each fold validates what was trained on the others, at the last epoch, as no row chooses one; by the loss, which
-    tells more of few rows than a figure that counts them. All recipes see the same folds, and as many of them. The first
+    tells more of few rows than a figure that counts them. All recipes see the same folds, as many of them. The first
     fold is tried whatever it takes.
 
     Args:
