@@ -71,7 +71,7 @@ def draft(
     return Draft(write(findings, recipe, members, path or str(data), test), findings, recipe)
 
 
-def write(findings: Findings, recipe: Recipe, members: int, path: str, test: float) -> str:
+def write(findings: Findings, recipe: Recipe, members: int, path: str, test: float = TEST) -> str:
     """The text of the config."""
     n = max(1, round(findings.rows * (1 - test)))
     lines = [*_head(findings), *_data(findings, path, test), *_rest(findings, recipe, members, n)]
