@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import io
+import importlib.util
 import json
 import re
 import shlex
@@ -14,22 +13,26 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
 from nncli.builder import build
-from nncli.cli.main import main
 from nncli.config.loader import config_of
 from nncli.data.dataset import Dataset
 from nncli.starter import draft
 
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs/examples.md").read_text(encoding="utf-8")
+SPEC = importlib.util.spec_from_file_location("make_examples", ROOT / "docs/make_examples.py")
+assert SPEC is not None
+assert SPEC.loader is not None
+MAKER = importlib.util.module_from_spec(SPEC)
+sys.modules[SPEC.name] = MAKER  # where its dataclass looks for itself
+SPEC.loader.exec_module(MAKER)
+PAGE = MAKER.PAGE.read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE)
-BLOCKS = re.compile(r"```(bash|python)\n(.*?)```\n```text\n(.*?)```", re.DOTALL)
-"""What is run, and what it prints."""
 NUMBER = re.compile(r"(?<![\w.])-?(?:\d{1,3}(?:,\d{3})+|\d+)\.?\d*(?:e[+-]\d+)?(?!\w)")
 OTHER_EVERY_TIME = re.compile(r"in [\d.]+ s$|ONNX Runtime \S+|largest difference \S+", re.MULTILINE)
 CLOSE = {"rel": 0.02, "abs": 0.02}
@@ -37,20 +40,11 @@ CLOSE = {"rel": 0.02, "abs": 0.02}
 
 
 @dataclass(frozen=True)
-class Step:
-    """A block of the page, and the one below it."""
-
-    kind: str
-    text: str
-    answer: str
-
-
-@dataclass(frozen=True)
 class Example:
     """One of the page, and what its steps printed in a folder of its own, which is the current one."""
 
     page: str
-    steps: list[Step]
+    steps: list[Any]
     printed: list[str]
 
     @property
@@ -72,8 +66,8 @@ def example(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     shutil.copytree(ROOT / "configs/data", home / "configs/data")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
-        steps = [Step(*found) for found in BLOCKS.findall(request.param[1])]
-        yield Example(request.param[1], steps, [run(step) for step in steps])
+        steps = [MAKER.Step(*found) for found in MAKER.BLOCKS.findall(request.param[1])]
+        yield Example(request.param[1], steps, [step.run() for step in steps])
 
 
 def test_it_is_five_commands_and_a_program(example: Example) -> None:
@@ -85,8 +79,8 @@ def test_it_is_five_commands_and_a_program(example: Example) -> None:
 def test_the_page_shows_what_is_printed(example: Example) -> None:
     for step, printed in zip(example.steps, example.printed, strict=True):
         (words, figures), (printed_words, printed_figures) = taken_apart(step.answer), taken_apart(printed)
-        assert words == printed_words
-        assert figures == pytest.approx(printed_figures, **CLOSE), step.text
+        assert words == printed_words, "run python docs/make_examples.py"
+        assert figures == pytest.approx(printed_figures, **CLOSE), "run python docs/make_examples.py"
 
 
 def test_words_and_figures_are_told_apart() -> None:
@@ -99,7 +93,7 @@ def test_the_exported_file_says_what_nncli_says_of_every_row_of_the_table(exampl
     import onnxruntime
 
     _, _, run_name, data, *_ = example.commands["predict"]
-    lines = said(f"nncli predict {run_name} {data} --proba").splitlines()
+    lines = MAKER.said(f"nncli predict {run_name} {data} --proba").splitlines()
     predicted = [*csv.DictReader(lines)]
     session = onnxruntime.InferenceSession(example.commands["export"][-1])
     raw = session.get_modelmeta().custom_metadata_map
@@ -187,27 +181,3 @@ def taken_apart(printed: str) -> tuple[str, list[float]]:
     text = OTHER_EVERY_TIME.sub("", printed)
     figures = [float(found.replace(",", "")) for found in NUMBER.findall(text)]
     return " ".join(NUMBER.sub("#", text).split()), figures
-
-
-def run(step: Step) -> str:
-    """What it prints; of nncli only what goes to stdout."""
-    if step.kind == "bash":
-        command, _, shown = step.text.strip().partition(" | head -")
-        lines = said(command).splitlines(keepends=True)
-        return "".join(lines[: int(shown)] if shown else lines)
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(step.text, {})
-    return printed.getvalue()
-
-
-def said(command: str) -> str:
-    """What a command prints, run in this process."""
-    raw = io.BytesIO()
-    with contextlib.redirect_stdout(io.TextIOWrapper(raw, "utf-8", write_through=True)) as printed:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "argv", shlex.split(command))
-            with pytest.raises(SystemExit) as ended:
-                main()
-        assert not ended.value.code
-        printed.flush()
-        return raw.getvalue().decode()

@@ -73,5 +73,5 @@ RECIPES: dict[Task, tuple[Recipe, ...]] = {
 }
 """The first of each is the default; the other wins on some tables, and tuning chooses between them.
 
-Those of labels are those of classes, with each label's own loss.
+Those of labels are those of classes, with each label's own loss; they were no part of the study.
 """

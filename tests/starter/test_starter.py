@@ -193,7 +193,9 @@ def test_recipes_of_labels_are_compared_by_their_loss(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("recipe", RECIPES["multilabel"], ids=lambda recipe: recipe.name)
 def test_every_recipe_of_labels_is_a_config_that_builds(recipe: Recipe) -> None:
-    config = config_of(yaml.safe_load(write_config(draft(labels(), ["dear", "large"]).findings, recipe, 1, "t.csv")))
+    config = config_of(
+        yaml.safe_load(write_config(draft(labels(), ["dear", "large"]).findings, recipe, 1, "t.csv", test=0.15))
+    )
     assert config.loss.name == "binary_cross_entropy"
     assert build(config).dataset.task == "multilabel"
 
