@@ -65,11 +65,13 @@ def seen(ys: list[pl.Series], read: Columns, path: str, asked: Asked | None) -> 
     Raises:
         DataError: They are not what was asked for, or do not go together.
     """
-    return _one(ys[0], read.text, asked) if len(ys) == 1 else _several(ys, read, path, asked)
+    return _one(ys[0], read, path, asked) if len(ys) == 1 else _several(ys, read, path, asked)
 
 
-def _one(y: pl.Series, text: bool, asked: Asked | None) -> tuple[Task, str]:
-    numbers = _numbers(y, text)
+def _one(y: pl.Series, read: Columns, path: str, asked: Asked | None) -> tuple[Task, str]:
+    numbers = _numbers(y, read.text)
+    if numbers is None and read.text and asked != "classification":
+        _refuse_some_text(y, read, path)
     if asked == "regression" and numbers is None:
         raise DataError(
             "it holds text, and a regression needs numbers",
@@ -90,6 +92,21 @@ def _one(y: pl.Series, text: bool, asked: Asked | None) -> tuple[Task, str]:
     if whole and different <= min(FEW_CLASSES, len(y) // 2):
         return "classification", f"{different} whole numbers; if they are quantities: nncli init --task regression"
     return "regression", f"{different:,} different numbers"
+
+
+def _refuse_some_text(y: pl.Series, read: Columns, path: str) -> None:
+    """A few cells of text among numbers are mistakes, and no classes."""
+    values = as_numbers(y)
+    if values is None or 2 * values.null_count() >= len(y) or not values.null_count():
+        return
+    rows = [int(row) for row in values.is_null().arg_true()]
+    cells = ", ".join(f"{str(y[row])!r:.40} in {place(path, read.first_line, row)}" for row in rows[:SHOWN])
+    more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
+    raise DataError(
+        f"{count(len(rows), 'cell')} among its numbers {'is' if len(rows) == 1 else 'are'} text: {cells}{more}",
+        where=f"{path}, column {y.name!r}",
+        remedy="correct them, or delete the rows; if they are classes: --task classification",
+    )
 
 
 def _several(ys: list[pl.Series], read: Columns, path: str, asked: Asked | None) -> tuple[Task, str]:

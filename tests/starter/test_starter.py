@@ -306,3 +306,12 @@ def test_tuning_never_sees_the_test_rows_and_each_fold_once() -> None:
     assert sorted([*test, *(row for fold in folds for row in fold)]) == [*range(N)]
     for part, fold in zip(parts, folds, strict=True):
         assert not set(part.train.rows.tolist()) & (fold | test)
+
+
+def test_a_little_text_among_the_numbers_of_a_target_is_a_mistake_and_no_class() -> None:
+    price = ["NA" if i in (3, 9) else f"{i}.5" for i in range(N)]
+    with pytest.raises(
+        DataError, match=r"2 cells among its numbers are text: 'NA' in t\.csv line 5, 'NA' in t\.csv line 11"
+    ):
+        draft(write(price=price), "price")
+    assert draft(write(price=price), "price", task="classification").findings.task == "classification"
