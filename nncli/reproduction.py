@@ -99,16 +99,15 @@ def reproduce(
         raise DataError(message, where=str(run.path), remedy="restore the data, or train anew")
     order = list(experiment.network.layout) + list(experiment.network.statistics)
     del experiment
-    before = [run] if config.ensemble is None else _members(run, config.ensemble.members)
-    kept = [_kept(one) for one in before]
+    kept = [_kept(one) for one in ([run] if config.ensemble is None else _members(run, config.ensemble.members))]
     with tempfile.TemporaryDirectory(prefix="nncli-reproduce-") as folder:
         again = Run(Path(folder) / "run")
         with contextlib.suppress(DivergedError):  # as it did before, or that is the difference
             train(config, directory=again.path, began=began, observe=observe, turn=turn)
         if config.ensemble is None:
-            return _compared(run, kept[0], again, order)
+            return _compared(kept[0], again, order)
         now = _members(again, config.ensemble.members)
-        found = [_compared(*three, order) for three in zip(before, kept, now, strict=False)]
+        found = [_compared(*both, order) for both in zip(kept, now, strict=False)]
         return _together(run, summary, found, again.read_json("summary.json"))
 
 
@@ -118,21 +117,39 @@ def _members(run: Run, members: int) -> list[Run]:
     return [one for one in runs if (one.path / "weights" / "last.safetensors").exists()]
 
 
-def _kept(run: Run) -> dict[str, dict[str, Array]]:
-    return {which: run.load_weights(which) for which in ("best", "last")}
+@dataclass(frozen=True)
+class _Kept:
+    """What is compared of a network, read before it is trained again: what cannot be read costs no training.
+
+    Attributes:
+        run: Where from.
+        rows: Of metrics.csv.
+        made_in: The content of environment.json.
+        weights: ``best`` and ``last`` -> tensors by name.
+    """
+
+    run: Run
+    rows: list[dict[str, str]]
+    made_in: dict[str, Any]
+    weights: dict[str, dict[str, Array]]
 
 
-def _compared(run: Run, kept: dict[str, dict[str, Array]], again: Run, order: list[str]) -> Reproduction:
+def _kept(run: Run) -> _Kept:
+    weights = {which: run.load_weights(which) for which in ("best", "last")}
+    return _Kept(run, run.metrics.rows(), run.read_json("environment.json"), weights)
+
+
+def _compared(kept: _Kept, again: Run, order: list[str]) -> Reproduction:
     """One network, and the same trained again."""
-    before, made_in = run.metrics.rows(), run.read_json("environment.json")
+    before, made_in = kept.rows, kept.made_in
     reasons = [*differences(made_in, again.read_json("environment.json")), *_turns(made_in)]
     epoch, figures = _first_difference(before, again.metrics.rows())
     tensors = tuple(
         deviation
-        for which, trained in kept.items()
+        for which, trained in kept.weights.items()
         for deviation in _deviations(which, trained, again.load_weights(which), order)
     )
-    return Reproduction(str(run.path), len(before), epoch, figures, tensors, tuple(reasons))
+    return Reproduction(str(kept.run.path), len(before), epoch, figures, tensors, tuple(reasons))
 
 
 def _together(run: Run, before: Mapping[str, Any], members: list[Reproduction], now: Mapping[str, Any]) -> Reproduction:

@@ -13,8 +13,8 @@ from nncli.data.cells import SHOWN, Kind
 from nncli.data.dataset import Dataset, Part, make_dataset
 from nncli.data.features import KINDS, Encoding
 from nncli.data.files import is_folder, read_table
-from nncli.data.frame import Reading
 from nncli.data.idx import read_idx_folder
+from nncli.data.kinds import Reading
 from nncli.data.preprocess import Preprocessing
 from nncli.data.table import Table, shortened
 from nncli.engine import losses

@@ -15,7 +15,7 @@ from nncli.config.document import Document, KeyPath, display
 from nncli.config.pieces import Piece, Strict, piece_field
 from nncli.data import sources
 from nncli.data.features import Categorical, Dates, Numeric
-from nncli.data.frame import MISSING
+from nncli.data.kinds import MISSING
 from nncli.engine import activations, embeddings, initializers, losses, norms, optimizers, schedules
 from nncli.errors import Problem
 

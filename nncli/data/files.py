@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nncli.data.delimited import read_delimited
-from nncli.data.frame import Reading, table_from_frame
+from nncli.data.frame import table_from_frame
+from nncli.data.kinds import Reading
 from nncli.data.npz import read_npz
 from nncli.data.parquet import read_parquet
 from nncli.data.table import Table

@@ -9,7 +9,7 @@ import numpy as np
 
 from nncli.data.cells import SHOWN, Array, Kind
 from nncli.data.columns import listed
-from nncli.data.frame import MISSING, as_numbers, kind_of_column, without
+from nncli.data.kinds import MISSING, as_numbers, kind_of_column, without
 from nncli.errors import DataError
 from nncli.starter.targets import Asked, Task, holds, refuse, seen
 from nncli.text import count

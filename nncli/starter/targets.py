@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from nncli.data.cells import SHOWN
 from nncli.data.columns import missing
-from nncli.data.frame import as_numbers
+from nncli.data.kinds import as_numbers
 from nncli.data.table import place
 from nncli.errors import DataError
 from nncli.text import count

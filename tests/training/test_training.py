@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 import nncli
-from nncli.api import Interrupted
 from nncli.builder import build
 from nncli.engine.network import Bound
 from nncli.errors import ConfigError, DataError, DivergedError, GradientError, RunError
 from nncli.evaluation import evaluate
+from nncli.recording import Interrupted
 from nncli.run import Run
 from nncli.training.events import Ended, EpochEnded
 from nncli.training.trainer import Trainer
