@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nncli.builder import Experiment, Tables, build
+from nncli.builder import Experiment, Tables, build, member_config
 from nncli.config.document import KeyPath, display
 from nncli.config.loader import load_config
 from nncli.config.schema import Config
 from nncli.data.dataset import Dataset
 from nncli.data.preprocess import Preprocessing
 from nncli.engine.optimizers import Optimizer
-from nncli.ensembles import begin_ensemble, plan_ensemble, start_member, train_members
+from nncli.ensembles import Plan, begin_ensemble, plan_ensemble, start_member, train_members
 from nncli.errors import ConfigError, DataError, RunError
 from nncli.recording import begin, record, resolved
 from nncli.run import Run, differences, digest_of, environment
@@ -153,6 +154,8 @@ def _go_on_together(
         begin_ensemble(run, plan)
     made_in = run.read_json("environment.json")
     _refuse_other_data(run, made_in, plan.dataset)
+    if ("training", "epochs") in changes:
+        _refuse_fewer_epochs_of_members(run, config, plan)
     changed = {display(key): values for key, values in changes.items()}
     _note(run, made_in, {"command": sys.argv, "changes": changed})
     run.write_json("preprocess.json", plan.dataset.preprocessing.to_json())
@@ -247,10 +250,7 @@ def _restored(run: Run, experiment: Experiment, warned: Callable[[str], None]) -
             if isinstance(found, RunError):
                 raise found
             trainer.restore(found)
-            if trainer.begun > config.training.epochs:
-                done = trainer.epoch
-                message = f"{done} epochs are trained already{', and the next has begun' * (trainer.begun > done)}"
-                raise ConfigError([config.problem("training.epochs", message, "take more, or none")])
+            _refuse_fewer_epochs(trainer, config)
             position = found.numbers.get("metrics")
             run.metrics.cut(position if isinstance(position, dict) else {})
         except (RunError, ValueError) as error:
@@ -262,6 +262,28 @@ def _restored(run: Run, experiment: Experiment, warned: Callable[[str], None]) -
     warned("there is no checkpoint to go on from: the training goes its way again, from the beginning")
     run.metrics.cut(NOTHING)
     return trainer, start
+
+
+def _refuse_fewer_epochs(trainer: Trainer, config: Config) -> None:
+    if trainer.begun > config.training.epochs:
+        done = trainer.epoch
+        message = f"{done} epochs are trained already{', and the next has begun' * (trainer.begun > done)}"
+        raise ConfigError([config.problem("training.epochs", message, "take more, or none")])
+
+
+def _refuse_fewer_epochs_of_members(run: Run, config: Config, plan: Plan) -> None:
+    """What a member would be refused for later is refused before the ensemble is told of it, and could not go on."""
+    for number in range(plan.members):
+        member = run.member(number)
+        if not (member.path / "config.yaml").exists():
+            continue
+        trainer = Trainer(build(member_config(plan.config, number), plan.tables))
+        newest = next((found for _, found in member.checkpoints().load() if not isinstance(found, RunError)), None)
+        if newest is None or not trainer.resumable:
+            continue
+        with suppress(ValueError):  # one that does not fit is not what it would go on from
+            trainer.restore(newest)
+            _refuse_fewer_epochs(trainer, config)
 
 
 def _changes(before: Config, after: Config) -> dict[KeyPath, list[Any]]:

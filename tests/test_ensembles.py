@@ -292,6 +292,17 @@ def test_more_epochs_reach_every_member_even_if_that_is_stopped_again() -> None:
     assert ensemble_content(nncli.resume("run")) == whole
 
 
+def test_fewer_epochs_than_a_member_has_are_refused_and_change_nothing() -> None:
+    whole = ensemble_content(train(run="whole"))
+    with pytest.raises(Interrupted):
+        train(**StopIn(1, 1, signal.SIGTERM).told)
+    files = {path: path.read_bytes() for path in Path("run").rglob("*.yaml")}
+    with pytest.raises(NncliError, match=r"training\.epochs: 3 epochs are trained already; take more, or none"):
+        nncli.resume("run", ["training.epochs=2"])
+    assert {path: path.read_bytes() for path in Path("run").rglob("*.yaml")} == files
+    assert ensemble_content(nncli.resume("run")) == whole
+
+
 def test_what_would_make_another_ensemble_is_refused() -> None:
     train()
     with pytest.raises(NncliError, match=r"ensemble.members: was 3, and a run cannot go on with 4; train anew"):
