@@ -7,8 +7,9 @@ import os
 import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 from math import lcm
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 ROWS = 65_536
 """About the rows that are worked on at a time."""
+WRITTEN = (*SEPARATORS, ".parquet")
+"""How the name of a file ends that can be written."""
 FORMULA = r"^[=+\-@\t\r]"
 """How a cell begins that a spreadsheet would compute; formulas can call programs."""
 
@@ -67,7 +70,7 @@ def predict(
     Args:
         run: A run that has weights.
         data: A ``.csv`` or ``.tsv`` (also ``.gz``), or a ``.parquet`` file; None: CSV from stdin.
-        output: A ``.csv`` or ``.tsv`` file, which appears when it is whole; None: CSV to stdout.
+        output: A ``.csv``, ``.tsv`` or ``.parquet`` file, which appears when it is whole; None: CSV to stdout.
         probabilities: Whether every class or label has a column of its own, too.
         keep: Columns of ``data`` that come first; None: those that are neither feature nor target nor weight.
 
@@ -81,20 +84,22 @@ def predict(
     from threadpoolctl import threadpool_limits
 
     trained = load_run(run)
-    separator = "," if output is None else SEPARATORS.get(output.suffix.lower(), "")
-    if not separator:
-        raise RunError("is no kind of table that can be written", where=str(output), remedy="end it in .csv or .tsv")
-    rows, writer = 0, _Writer(trained, probabilities, keep)
+    kind = ".csv" if output is None else output.suffix.lower()
+    if kind not in WRITTEN:
+        remedy = f"end it in {', '.join(WRITTEN[:-1])} or {WRITTEN[-1]}"
+        raise RunError("is no kind of table that can be written", where=str(output), remedy=remedy)
+    writer = _Writer(trained, probabilities, keep, formulas=kind == ".parquet")
     with ExitStack() as around:
         around.enter_context(threadpool_limits(1, user_api="blas"))
         around.enter_context(np.errstate(all="ignore"))
-        file = around.enter_context(_written(output))
-        for part in _rechunked(_parts(data, around), _batch_rows(trained)):
-            frame = writer.frame(part, "stdin" if data is None else data.name)
-            file.write(frame.write_csv(include_header=not rows, separator=separator).encode())
-            file.flush()
-            rows += len(frame)
-    return rows
+        parts = _rechunked(_parts(data, around), _batch_rows(trained))
+        frames = (writer.frame(part, "stdin" if data is None else data.name) for part in parts)
+        if output is None:
+            return _write_text(frames, sys.stdout.buffer, SEPARATORS[kind])
+        temporary = around.enter_context(replaced(output))
+        if kind == ".parquet":
+            return _write_parquet(frames, temporary)
+        return _write_text(frames, around.enter_context(temporary.open("wb")), SEPARATORS[kind])
 
 
 def _batch_rows(trained: Predictor) -> int:
@@ -103,8 +108,11 @@ def _batch_rows(trained: Predictor) -> int:
 
 
 class _Writer:
-    def __init__(self, trained: Predictor, probabilities: bool, keep: tuple[str, ...] | None) -> None:
+    def __init__(
+        self, trained: Predictor, probabilities: bool, keep: tuple[str, ...] | None, *, formulas: bool
+    ) -> None:
         self._trained, self._probabilities, self._keep = trained, probabilities, keep
+        self._text = (lambda column: column) if formulas else _harmless
         self._inferences: list[Inference] = []
 
     def frame(self, part: Part, origin: str) -> pl.DataFrame:
@@ -129,8 +137,8 @@ class _Writer:
             inference.run(inputs)
         told = self._told(trained.together([inference.predictions for inference in self._inferences]))
         kept = self._kept(frame, tuple(told), origin)
-        text = [_harmless(column) for column in kept]
-        return pl.DataFrame([*text, *(_harmless(pl.Series(name, values)) for name, values in told.items())])
+        said = [pl.Series(name, values) for name, values in told.items()]
+        return pl.DataFrame([self._text(column) for column in [*kept, *said]])
 
     def _kept(self, frame: pl.DataFrame, told: tuple[str, ...], origin: str) -> list[pl.Series]:
         data = self._trained.config.data
@@ -241,11 +249,28 @@ def _rechunked(parts: Iterator[Part], batch: int) -> Iterator[Part]:
         yield waiting
 
 
-@contextmanager
-def _written(output: Path | None) -> Iterator[BinaryIO]:
-    """Where the rows go: stdout, or a file that takes its place once it is whole."""
-    if output is None:
-        yield sys.stdout.buffer
-        return
-    with replaced(output) as temporary, temporary.open("wb") as file:
-        yield file
+def _write_text(frames: Iterator[pl.DataFrame], file: BinaryIO, separator: str) -> int:
+    """How many rows were written."""
+    rows = 0
+    for frame in frames:
+        file.write(frame.write_csv(include_header=not rows, separator=separator).encode())
+        file.flush()
+        rows += len(frame)
+    return rows
+
+
+def _write_parquet(frames: Iterator[pl.DataFrame], path: Path) -> int:
+    """How many rows were written. All frames have the columns of the first: polars takes them as they come."""
+    import polars as pl
+    from polars.io.plugins import register_io_source
+
+    first, rows = next(frames, pl.DataFrame()), 0
+
+    def source(*asked: object) -> Iterator[pl.DataFrame]:
+        nonlocal rows
+        for frame in chain([first], frames):
+            rows += len(frame)
+            yield frame
+
+    register_io_source(source, schema=first.schema).sink_parquet(path)
+    return rows

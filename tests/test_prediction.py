@@ -207,8 +207,31 @@ def test_a_quote_that_is_never_closed_does_not_fill_the_memory(monkeypatch: pyte
         predict(train(), Path("in.csv"), Path("out.csv"))
 
 
+def test_parquet_has_the_same_rows_typed_and_text_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nncli.prediction.ROWS", 16)  # several parts
+    Path("points.csv").write_text(Path("points.csv").read_text().replace("said, 1", "=SUM(A1)"))
+    run = train()
+    assert predict(run, Path("points.csv"), Path("out.parquet"), probabilities=True) == 60
+    predict(run, Path("points.csv"), Path("out.csv"), probabilities=True)
+    typed, text = pl.read_parquet("out.parquet"), table("out.csv")
+    assert [str(kind) for kind in typed.dtypes] == ["String"] * 3 + ["Float32"] * 3
+    assert [row["prediction"] for row in text] == typed["prediction"].to_list()
+    assert [float(np.float32(row["probability_y"])) for row in text] == typed["probability_y"].to_list()
+    assert (text[1]["note"], typed["note"][1]) == ("'=SUM(A1)", "=SUM(A1)")
+
+
+def test_a_row_that_cannot_be_used_leaves_no_parquet_file() -> None:
+    run = train()
+    Path("points.csv").write_text(Path("points.csv").read_text() + "0060,much,2,x,\n")
+    with pytest.raises(DataError, match=r"points\.csv line 62, column 'a': 'much'"):
+        predict(run, Path("points.csv"), Path("out.parquet"))
+    assert [path.name for path in Path().iterdir() if "parquet" in path.name] == []
+
+
 def test_a_kind_of_output_that_is_unknown_is_refused() -> None:
-    with pytest.raises(RunError, match=r"out\.xlsx: is no kind of table that can be written; end it in \.csv or \.tsv"):
+    with pytest.raises(
+        RunError, match=r"out\.xlsx: is no kind of table that can be written; end it in \.csv, \.tsv or \.parquet"
+    ):
         predict(train(), Path("points.csv"), Path("out.xlsx"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +12,21 @@ from nncli.cli.resume import Run
 from nncli.cli.train import Json
 
 
+class Form(StrEnum):
+    """What a file is."""
+
+    ONNX = "onnx"
+    NUMPY = "numpy"
+
+
 def export(
     run: Run,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="FILE.onnx, or FILE.py for one that needs NumPy alone.")
-    ] = Path("model.onnx"),
+        Path | None, typer.Option("--output", "-o", help="The file; model.onnx or model.py if not given.")
+    ] = None,
+    form: Annotated[
+        Form | None, typer.Option("--format", help="onnx, or numpy: one Python file that needs NumPy alone.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
     json: Json = False,
 ) -> None:
@@ -24,7 +35,7 @@ def export(
     from nncli.export.write import export as write
     from nncli.run import Run as RunFiles
 
-    found = write(RunFiles.open(run), output, overwrite=overwrite)
+    found = write(RunFiles.open(run), output, form=None if form is None else form.value, overwrite=overwrite)
     agreement = found.agreement
     if json:
         files = [str(file) for file in found.files]

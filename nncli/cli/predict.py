@@ -23,7 +23,7 @@ def predict(
     run: Run,
     data: Data,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A .csv or .tsv file; stdout if not given.")
+        Path | None, typer.Option("--output", "-o", help="A .csv, .tsv or .parquet file; stdout if not given.")
     ] = None,
     proba: Annotated[bool, typer.Option("--proba", help="A column of probabilities for every class or label.")] = False,
     keep: Annotated[

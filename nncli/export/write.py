@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -32,20 +32,30 @@ class Exported:
     agreement: Agreement
 
 
-def export(run: Run, output: Path, *, overwrite: bool = False) -> Exported:
+Form = Literal["onnx", "numpy"]
+SUFFIXES: dict[Form, str] = {"onnx": ".onnx", "numpy": ".py"}
+
+
+def export(run: Run, output: Path | None = None, *, form: Form | None = None, overwrite: bool = False) -> Exported:
     """Write the best or last weights of ``run``, as its summary says, with all that leads from raw features to answers.
 
     Args:
         run: A run that has weights.
-        output: ``.onnx``, or ``.py`` for a file that needs NumPy alone (its weights go beside it, ``.npz``).
+        output: Where to: ``.onnx``, or ``.py`` for a file that needs NumPy alone (its weights go beside it, ``.npz``);
+            None: model.onnx or model.py, as ``form`` says.
+        form: What to write; None: as the name of ``output`` ends.
         overwrite: Whether a file that is there may be replaced.
 
     Raises:
         RunError: The run cannot be read.
-        NncliError: The suffix says nothing, a file is there, a package is missing, or the two do not agree: then
-            nothing is written.
+        NncliError: The suffix says nothing or something else, a file is there, a package is missing, or the two do
+            not agree: then nothing is written.
     """
     writers: dict[str, Callable[[Predictor, Model, Path], Exported]] = {".onnx": _onnx, ".py": _numpy}
+    output = Path(f"model{SUFFIXES[form or 'onnx']}") if output is None else output
+    if form is not None and output.suffix != SUFFIXES[form]:
+        message = f"is no name for what --format {form} writes"
+        raise NncliError(message, where=str(output), remedy=f"end it in {SUFFIXES[form]}, or leave out --format")
     if output.suffix not in writers:
         message = f"no format is known by the name {output.suffix!r}" if output.suffix else "no format is named"
         remedy = "end it in .onnx, or in .py for a file that needs NumPy alone"

@@ -228,6 +228,17 @@ def test_what_cannot_be_written_is_said(output: str, message: str) -> None:
     assert str(refused.value).startswith(message)
 
 
+@pytest.mark.parametrize(("form", "files"), [("onnx", ["model.onnx"]), ("numpy", ["model.py", "model.npz"])])
+def test_the_format_decides_the_name_where_none_is_given(form: Any, files: list[str]) -> None:
+    run = trained()
+    assert [str(file) for file in export(run, form=form).files] == files
+
+
+def test_a_name_that_says_another_format_is_refused() -> None:
+    with pytest.raises(NncliError, match=r"m\.onnx: is no name for what --format numpy writes; end it in \.py, or"):
+        export(trained(), Path("m.onnx"), form="numpy")
+
+
 def test_without_onnx_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     run = trained()
     monkeypatch.setitem(sys.modules, "onnx", None)
