@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,23 @@ STRONG, FAINT, MARK, NOTE = "#0b4f8a", "#a9c6e0", "#c2410c", "#6b7280"
 """For what matters, for what it comes from, for a place in it, and for remarks; they differ in brightness, too."""
 SOFTWARE = "nncli"
 """What the PNG files say that they were made by, so that only those are written over."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture of a run.
+
+    Attributes:
+        name: Of its file, without the suffix.
+        title: A heading for it.
+        alt: What it shows, in one or two sentences with its figures: for who cannot see it.
+        figure: It.
+    """
+
+    name: str
+    title: str
+    alt: str
+    figure: Figure
 
 
 def new_figure(title: str, x: str, y: str) -> tuple[Figure, Axes]:
