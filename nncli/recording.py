@@ -20,6 +20,7 @@ from nncli.errors import DivergedError, NncliError
 from nncli.run import Run, State, environment
 from nncli.scoring.scorer import finite_or_none
 from nncli.training.checkpointing import Due
+from nncli.training.distributions import distributions, is_kept
 from nncli.training.events import Ended, EpochEnded, Event
 from nncli.training.sanity import FirstLoss
 from nncli.training.trainer import Trainer, measure
@@ -73,9 +74,13 @@ def record(
     saves = config is not None and trainer.resumable
 
     def keep() -> None:
-        state = trainer.state()
-        kept.save(State(state.vectors, {**state.numbers, "metrics": run.metrics.position()}))
+        state, positions = trainer.state(), {name: log.position() for name, log in run.logs.items()}
+        kept.save(State(state.vectors, {**state.numbers, **positions}))
 
+    looks = experiment.config.report.plots is not False
+    if looks and trainer.steps == 0:
+        with failure_recorded(run):
+            run.distributions.append(*distributions(trainer, 0))
     with failure_recorded(run, MemoryError):
         first = trainer.run(lambda: bool(signal()), due.steps)
         events = chain([next(first)], first)  # all arrays are made before the first event
@@ -83,6 +88,8 @@ def record(
         with failure_recorded(run):
             if isinstance(event, EpochEnded):
                 run.metrics.append(event.row())
+                if looks and is_kept(event.epoch):
+                    run.distributions.append(*distributions(trainer, event.epoch))
             if saves and (due.at(event) or (isinstance(event, Ended) and event.status != "diverged")):
                 keep()
             if isinstance(event, Ended):

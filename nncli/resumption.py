@@ -39,10 +39,13 @@ HARMLESS: tuple[KeyPath, ...] = (
     ("data", "path"),
     ("data", "validation_path"),
     ("data", "test_path"),
+    ("report",),
 )
-"""What may change: how long it trains, what has no bits of its own, and where the same data lie (their digest says)."""
+"""What may change: how long it trains, what has no bits of its own, where the same data lie (their digest says), and
+what is looked at."""
 NOTHING = {"bytes": 0, "sha256": hashlib.sha256().hexdigest()}
-"""A metrics.csv without a row."""
+"""A table without a row."""
+BEGINNING = {"metrics": NOTHING, "distributions": NOTHING}
 
 
 def resume(
@@ -243,7 +246,7 @@ def _restored(run: Run, experiment: Experiment, warned: Callable[[str], None]) -
     start = first_loss(experiment, trainer.weights)
     if not trainer.resumable:
         warned(f"{experiment.config.optimizer.name} keeps no checkpoints: it goes its way again, from the beginning")
-        run.metrics.cut(NOTHING)
+        _cut(run, BEGINNING, warned)
         return trainer, start
     for path, found in run.checkpoints().load():
         try:
@@ -251,8 +254,7 @@ def _restored(run: Run, experiment: Experiment, warned: Callable[[str], None]) -
                 raise found
             trainer.restore(found)
             _refuse_fewer_epochs(trainer, config)
-            position = found.numbers.get("metrics")
-            run.metrics.cut(position if isinstance(position, dict) else {})
+            _cut(run, found.numbers, warned)
         except (RunError, ValueError) as error:
             what = str(error) if isinstance(error, RunError) else f"{path}: does not fit: {error}"
             warned(f"{what}; what lies before it is tried")
@@ -260,8 +262,26 @@ def _restored(run: Run, experiment: Experiment, warned: Callable[[str], None]) -
         else:
             return trainer, start
     warned("there is no checkpoint to go on from: the training goes its way again, from the beginning")
-    run.metrics.cut(NOTHING)
+    _cut(run, BEGINNING, warned)
     return trainer, start
+
+
+def _cut(run: Run, numbers: Mapping[str, Any], warned: Callable[[str], None]) -> None:
+    """Let its tables go on from where a checkpoint with these ``numbers`` saw them.
+
+    What is only looked at is given up where it is not as it was.
+
+    Raises:
+        RunError: The metrics of the epochs before are not there any more.
+    """
+    position = numbers.get("metrics")
+    run.metrics.cut(position if isinstance(position, dict) else {})
+    position = numbers.get("distributions")
+    try:
+        run.distributions.cut(position if isinstance(position, dict) else NOTHING)
+    except RunError as error:
+        warned(f"{error}; it begins anew")
+        run.distributions.cut(NOTHING)
 
 
 def _refuse_fewer_epochs(trainer: Trainer, config: Config) -> None:

@@ -321,6 +321,15 @@ else:
     SeveralOrOne = Annotated[Members | Ensemble | None, AfterValidator(_ensemble)]
 
 
+class Report(Strict):
+    """What else a training leaves to look at."""
+
+    plots: Literal["auto"] | bool = Field(
+        "auto",
+        description="pictures at the end; auto: of a training that took a minute, others wait for `nncli report`",
+    )
+
+
 class Config(Strict):
     """The content of a YAML file, every default filled in."""
 
@@ -340,6 +349,8 @@ class Config(Strict):
     ensemble: SeveralOrOne = Field(
         None, description="train several networks, and average what they predict: how many, or a mapping"
     )
+
+    report: Report = Report()
 
     _document: Document = PrivateAttr(default_factory=lambda: Document({}))
     _file: Path = PrivateAttr(default=Path("config.yaml"))

@@ -1,9 +1,9 @@
 """The run directory: everything about one training, in files that other programs can read.
 
 ``directory`` knows the files and their names, ``files`` writes one whole or not at all, ``tensors`` has the format of
-weights and checkpoints, ``checkpoints`` keeps the newest few, ``metrics`` is the table of epochs, ``lock`` keeps two
-processes off one run, ``environment`` says what its bits depend on, ``outcome`` knows a summary that is
-whole.
+weights and checkpoints, ``checkpoints`` keeps the newest few, ``log`` is a table that grows with a training, ``lock``
+keeps two processes off one run, ``environment`` says what its bits depend on, ``outcome`` knows a
+summary that is whole.
 """
 
 from nncli.run.checkpoints import Checkpoints, State

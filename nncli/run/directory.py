@@ -20,7 +20,7 @@ from nncli.registry import nearest
 from nncli.run.checkpoints import Checkpoints
 from nncli.run.files import cannot, read, sweep, write
 from nncli.run.lock import locked
-from nncli.run.metrics import Metrics
+from nncli.run.log import Log
 from nncli.run.tensors import digest_of, read_tensors, write_tensors
 
 ROOT = Path("runs")
@@ -40,11 +40,13 @@ class Run:
     Attributes:
         path: Where it is.
         metrics: Its metrics.csv.
+        distributions: Its distributions.csv.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.metrics = Metrics(path / "metrics.csv")
+        self.metrics = Log(path / "metrics.csv")
+        self.distributions = Log(path / "distributions.csv")
 
     @classmethod
     def create(cls, name: str, directory: Path | None = None, *, folder: str = "weights") -> Run:
@@ -100,6 +102,11 @@ class Run:
         if not (directory / "config.yaml").is_file():
             raise RunError("not a run directory: it has no config.yaml", where=str(path))
         return cls(directory.parent / directory.readlink() if directory.is_symlink() else directory)
+
+    @property
+    def logs(self) -> dict[str, Log]:
+        """What grows with its training, by name."""
+        return {"metrics": self.metrics, "distributions": self.distributions}
 
     # -- an ensemble -----------------------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ class Iterations:
         buffers: Where the arrays come from.
 
     Attributes:
+        gradient: Where it looked last (size,), float64.
         steps: Iterations so far.
         convergence: How it ended, once it has.
     """
@@ -40,12 +41,12 @@ class Iterations:
         self._minimizer, self._iterations = experiment.optimizer, experiment.config.training.epochs
         self._rows, self._weights = experiment.train, weights
         doubles = buffers.part("optimizer", np.float64)
-        self._x, self._gradient = (doubles.keep(weights.theta.shape) for _ in range(2))
+        self._x, self.gradient = (doubles.keep(weights.theta.shape) for _ in range(2))
         self._statistics = doubles.keep(weights.statistics.shape)
         batch = buffers.part("batch", np.float64)
         n, weighted = len(self._rows.inputs), self._rows.weights is not None
         self._batch = experiment.network.of_last_batch().bind(
-            self._x, self._gradient, n, statistics=self._statistics, weighted=weighted, buffers=batch
+            self._x, self.gradient, n, statistics=self._statistics, weighted=weighted, buffers=batch
         )
         self._talk: Conversation | None = None
         self._seen = self._reached = (0.0, 0.0)  # (loss, penalty): where it looked last, and at the parameters
@@ -91,7 +92,7 @@ class Iterations:
                     return math.nan, f"epoch {epoch}, at the initial weights: {problem} is not finite"
             if stop():
                 return None, ""
-            self._answer((value, self._gradient.copy()))
+            self._answer((value, self.gradient.copy()))
             if time.perf_counter() - told > SIGN_OF_LIFE:
                 told = time.perf_counter()
                 yield Progress(epoch, 0, 1, self.steps)
@@ -129,7 +130,7 @@ class Iterations:
         problem = ""
         if not math.isfinite(loss + penalty):
             problem = batch.first_not_finite() or "the penalty"
-        elif not np.isfinite(self._gradient).all():
+        elif not np.isfinite(self.gradient).all():
             problem = "the gradient"
         return loss + penalty, problem
 

@@ -77,6 +77,11 @@ class Trainer:
         return self._course.steps
 
     @property
+    def gradient(self) -> Array:
+        """That of its last update, or where a minimizer looked last: (size,), overwritten by the next."""
+        return self._course.gradient
+
+    @property
     def begun(self) -> int:
         """The last epoch that has begun: the next one, where a state in the midst of it was restored."""
         return self.epoch + (isinstance(self._course, _Passes) and self._course.within)
@@ -214,7 +219,7 @@ class _Passes:
 
     def __init__(self, trainer: Trainer) -> None:
         experiment, buffers, weights = trainer.experiment, trainer.buffers, trainer.weights
-        gradient = buffers.parts["parameters"].keep(weights.theta.shape)
+        self.gradient = gradient = buffers.parts["parameters"].keep(weights.theta.shape)
         self._crew = Crew(min(experiment.threads, experiment.shards))
         self._batches = Batches(experiment, weights, gradient, buffers, self._crew)
         self._descent = Descent(experiment, weights, gradient, trainer.last, buffers.part("optimizer"), self._crew)

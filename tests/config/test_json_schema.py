@@ -94,7 +94,7 @@ def test_every_mapping_is_closed_and_every_key_says_what_it_is() -> None:
         assert mapping["additionalProperties"] is False, mapping["title"]
         assert mapping["description"], mapping["title"]
     for name, field in Config.model_fields.items():
-        assert field.description or name in ("data", "model", "regularization", "training"), name
+        assert field.description or name in ("data", "model", "regularization", "training", "report"), name
 
 
 def test_every_piece_that_a_config_takes_is_in_the_schema_by_name_and_by_settings() -> None:

@@ -14,7 +14,7 @@ import pytest
 from nncli.errors import RunError
 from nncli.run import Checkpoints, State, files
 from nncli.run.lock import locked
-from nncli.run.metrics import Metrics
+from nncli.run.log import Log
 from nncli.run.tensors import OPEN, digest_of, read_tensors, write_tensors
 
 KIND = "nncli-test-1"
@@ -222,17 +222,17 @@ def test_a_folder_of_checkpoints_that_leads_elsewhere_is_not_followed(tmp_path: 
 
 def test_metrics_are_cut_to_where_a_checkpoint_was(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
-    first = Metrics(path)
+    first = Log(path)
     first.append({"epoch": 1, "loss": 0.5, "other": None})
     place = first.position()
     first.append({"epoch": 2, "loss": 0.25})
     path.write_bytes(path.read_bytes() + b"3,0.1")  # the machine stopped in the middle of a row
-    second = Metrics(path)
+    second = Log(path)
     second.cut(place)
     second.append({"epoch": 2, "loss": 0.125})
     assert path.read_text() == "epoch,loss,other\n1,0.5,\n2,0.125,\n"
     assert second.position()["bytes"] == len(path.read_bytes())
-    third = Metrics(path)
+    third = Log(path)
     third.cut(second.position())
     assert third.rows() == [
         {"epoch": "1", "loss": "0.5", "other": ""},
@@ -242,18 +242,18 @@ def test_metrics_are_cut_to_where_a_checkpoint_was(tmp_path: Path) -> None:
 
 def test_metrics_that_were_changed_or_lost_are_noticed(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
-    first = Metrics(path)
+    first = Log(path)
     first.append({"epoch": 1, "loss": 0.5})
     place = first.position()
     whole = path.read_bytes()
     for content in (whole[:-1], whole.replace(b"0.5", b"0.6"), b""):
         path.write_bytes(content)
         with pytest.raises(RunError, match="is not as the training left it"):
-            Metrics(path).cut(place)
+            Log(path).cut(place)
         assert path.read_bytes() == content
     path.unlink()
     with pytest.raises(RunError, match="No such file"):
-        Metrics(path).cut(place)
+        Log(path).cut(place)
 
 
 # -- the lock ------------------------------------------------------------------------------------------------------

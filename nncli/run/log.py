@@ -1,4 +1,4 @@
-"""metrics.csv: a row an epoch, never twice and with no gap."""
+"""metrics.csv, and what else grows with a training: row by row, none twice and with no gap."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MOST = 2**32
 """Bytes that it may have."""
 
 
-class Metrics:
-    """The file at ``path``, written row by row.
+class Log:
+    """The CSV file at ``path``, written row by row.
 
     Args:
         path: Where it is; it need not exist yet.
@@ -29,19 +29,19 @@ class Metrics:
         self._columns: list[str] | None = None
         self._bytes, self._digest = 0, hashlib.sha256()
 
-    def append(self, row: Mapping[str, float | int | None]) -> None:
-        """Add one epoch; the first row decides the columns, what is missing or None stays empty.
+    def append(self, *rows: Mapping[str, float | int | str | None]) -> None:
+        """Add these; the first one of all decides the columns, what is missing or None stays empty.
 
         Raises:
             RunError: It cannot be written.
         """
         text = io.StringIO()
         first = self._columns is None
-        columns = self._columns = self._columns or list(row)
+        columns = self._columns = self._columns or list(rows[0])
         writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
         if first:
             writer.writeheader()
-        writer.writerow(row)
+        writer.writerows(rows)
         raw = text.getvalue().encode()
         try:
             with self._path.open("ab", buffering=0) as file:
@@ -73,7 +73,7 @@ class Metrics:
         """
         length = position.get("bytes")
         if not isinstance(length, int) or length < 0:
-            raise RunError("its place in metrics.csv is not told", where=str(self._path))
+            raise RunError("where it was is not told", where=str(self._path))
         content = read(self._path, MOST)[:length] if length else b""
         digest = hashlib.sha256(content)
         if len(content) < length or digest.hexdigest() != position.get("sha256"):
