@@ -120,20 +120,19 @@ def evaluate(run: Run, *, split: Split = "test", data: Path | None = None) -> Ev
         DataError: The data cannot be read, or are not those of the training any more.
     """
     trained = load_run(run)
-    if data is not None:
-        judged = judge(trained, _file(trained, data))
-    elif split == "validation" and isinstance(trained, Ensemble) and trained.config.folds is not None:
-        tables = read_tables(trained.config)
-        judged = judge_out_of_fold(trained, tables, _dataset(trained, tables).train)
-    else:
-        judged = judge(trained, _split(trained, split))
+    judged = judge_split(trained, split) if data is None else judge(trained, _file(trained, data))
+    return evaluation_of(trained, judged, split if data is None else str(data))
+
+
+def evaluation_of(trained: Predictor, judged: Judged, data: str) -> Evaluation:
+    """The figures of what ``trained`` makes of rows, which are called ``data``."""
     scorer = scorer_of(trained, judged.rows, report=True)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # as in Scorer
         report = _report(scorer.scored(judged.predictions), trained.preprocessing.target)
     return Evaluation(
         task=trained.preprocessing.task,
-        data=split if data is None else str(data),
+        data=data,
         weights=trained.which,
         rows=len(judged.rows),
         loss=finite_or_none(judged.loss),
@@ -143,6 +142,19 @@ def evaluate(run: Run, *, split: Split = "test", data: Path | None = None) -> Ev
         out_of_fold=judged.out_of_fold or None,
         **report,
     )
+
+
+def judge_split(trained: Predictor, split: Split) -> Judged:
+    """What ``trained`` makes of one of its splits; see ``evaluate``.
+
+    Raises:
+        RunError: It has no such split.
+        DataError: The data cannot be read, or are not those of the training any more.
+    """
+    if split == "validation" and isinstance(trained, Ensemble) and trained.config.folds is not None:
+        tables = read_tables(trained.config)
+        return judge_out_of_fold(trained, tables, _dataset(trained, tables).train)
+    return judge(trained, _split(trained, split))
 
 
 def judge(trained: Predictor, part: Part) -> Judged:

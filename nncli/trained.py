@@ -122,10 +122,8 @@ class Ensemble:
 
     def loss(self, predictions: Array, rows: Rows) -> float:
         """The mean loss of what they predict together (n, outputs) for ``rows``, whose inputs are not looked at."""
-        formula, Y = self.config.loss.build(), rows.targets
         with np.errstate(all="ignore"):
-            Y = Y if Y.dtype.kind == "i" else Y.astype(np.float64)
-            L = formula.reference(predictions.astype(np.float64), Y, np)
+            L = row_losses(self, predictions, rows)
             if rows.weights is not None:
                 w = rows.weights.astype(np.float64)
                 L = np.where(w > 0, w * L, 0)
@@ -134,6 +132,14 @@ class Ensemble:
 
 Predictor: TypeAlias = Trained | Ensemble
 """What predicts: ``members`` of which each runs for itself, and ``together`` what comes of their outputs."""
+
+
+def row_losses(trained: Predictor, predictions: Array, rows: Rows) -> Array:
+    """The loss of each of ``rows`` (n,) at ``predictions`` (n, outputs), at float64 and without its weight."""
+    Y = rows.targets if rows.targets.dtype.kind == "i" else rows.targets.astype(np.float64)
+    with np.errstate(all="ignore"):
+        L: Array = trained.config.loss.build().reference(predictions.astype(np.float64), Y, np)
+    return L
 
 
 def pooled(together: Preprocessing, each: Sequence[Preprocessing], loss: Loss, outputs: Sequence[Array]) -> Array:

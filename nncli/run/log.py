@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from nncli.engine.buffers import Array
 from nncli.errors import RunError
 from nncli.run.files import cannot, read
 
@@ -101,6 +105,24 @@ class Log:
             return list(csv.DictReader(io.StringIO(text, newline="")))
         except (UnicodeDecodeError, csv.Error) as error:
             raise RunError(f"is no table of metrics ({error})", where=str(self._path), remedy="train again") from None
+
+    def numbers(self) -> dict[str, Array]:
+        """Its columns that are numbers, float64, NaN where a cell is empty; nothing if there is no file.
+
+        Raises:
+            RunError: It cannot be read.
+        """
+        rows = self.rows()
+        cells = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
+        return {name: np.array(found) for name, column in cells.items() if (found := _floats(column)) is not None}
+
+
+def _floats(cells: Sequence[str | None]) -> list[float] | None:
+    """The cells as numbers, if they are: an empty one, or one that the end of a file cut off, is NaN."""
+    try:
+        return [float(cell) if cell else math.nan for cell in cells]
+    except ValueError:
+        return None
 
 
 def _write_all(descriptor: int, raw: bytes) -> None:
