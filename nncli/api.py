@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nncli.builder import Experiment, build
 from nncli.config.schema import Config
 from nncli.ensembles import begin_ensemble, plan_ensemble, start_member, train_members
+from nncli.finishing import finish
 from nncli.run import MEMBERS, Run
 from nncli.starting import start
 from nncli.training.events import Event
@@ -60,10 +61,11 @@ def train(
         with run.locked():
             begin_ensemble(run, plan)
             train_members(run, plan, train_member, turn)
-        return run
-    experiment = build(config)
-    refuse_too_large(experiment)
-    run = Run.create(config.name_or_stem, None if directory is None else Path(directory))
-    with run.locked():
-        start(run, experiment, gradcheck=gradcheck, checked=checked, **told)
+    else:
+        experiment = build(config)
+        refuse_too_large(experiment)
+        run = Run.create(config.name_or_stem, None if directory is None else Path(directory))
+        with run.locked():
+            start(run, experiment, gradcheck=gradcheck, checked=checked, **told)
+    finish(run, config, warned)
     return run

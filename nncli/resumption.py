@@ -21,6 +21,7 @@ from nncli.data.preprocess import Preprocessing
 from nncli.engine.optimizers import Optimizer
 from nncli.ensembles import Plan, begin_ensemble, plan_ensemble, start_member, train_members
 from nncli.errors import ConfigError, DataError, RunError
+from nncli.finishing import finish
 from nncli.recording import begin, record, resolved
 from nncli.run import Run, differences, digest_of, environment
 from nncli.run.outcome import says_how_it_ended
@@ -92,6 +93,8 @@ def resume(
             _go_on(run, before, config, None, told)
         else:
             _go_on_together(run, config, changes, told, turn)
+    if not whole:
+        finish(run, config, warned)
     return run
 
 

@@ -20,6 +20,7 @@ from nncli.cli import (
     lr_find,
     predict,
     profile,
+    report,
     reproduce,
     resume,
     train,
@@ -46,6 +47,7 @@ app.command("validate")(validate.validate)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
+app.command("report")(report.report)
 app.command("gradcheck")(gradcheck.gradcheck)
 app.command("explain")(explain.explain)
 app.command("lr-find")(lr_find.lr_find)

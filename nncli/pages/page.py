@@ -85,7 +85,10 @@ def _environment() -> Environment:
     def shown(value: Any) -> Any:
         return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
-    return Environment(
+    def lines(text: str) -> Markup:
+        return Markup("\n").join(map(printable, text.split("\n")))
+
+    environment = Environment(
         loader=PackageLoader("nncli.pages"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -94,6 +97,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["lines"] = lines
+    return environment
 
 
 def _asset(name: str) -> str:

@@ -58,7 +58,7 @@ def draw_distributions(weights: Mapping[str, Spread], gradients: Mapping[str, Sp
     for i, (name, (over_time, slopes, ends)) in enumerate(zip(shown, rows, strict=True)):
         _bands(over_time, weights[name])
         over_time.set_ylabel(label(name.replace("layers.", "layer ").replace(".", " ")))
-        if name in gradients:
+        if name in gradients and len(gradients[name].epochs) > 1:
             _bands(slopes, gradients[name], symmetric=True)
         else:
             slopes.set_axis_off()
