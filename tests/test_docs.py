@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
+import warnings
 from pathlib import Path
 from types import ModuleType
 
@@ -16,7 +18,7 @@ def script(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, ROOT / f"docs/{name}.py")
     assert spec is not None
     assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)  # where its dataclasses look for it
     spec.loader.exec_module(module)
     return module
 
@@ -30,6 +32,26 @@ def test_the_config_reference_is_the_schema_s() -> None:
     module = script("make_config_reference")
     written = (ROOT / "docs/config.md").read_text(encoding="utf-8")
     assert module.reference() == written, "run python docs/make_config_reference.py"
+
+
+def test_the_reference_of_the_commands_is_the_program_s() -> None:
+    written = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
+    assert script("make_cli_reference").reference() == written, "run python docs/make_cli_reference.py"
+
+
+def test_the_docs_are_built_without_a_warning(tmp_path: Path) -> None:
+    from sphinx.cmd.build import build_main
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what the extensions use of Sphinx's, which is not our concern
+        assert build_main(["-q", "-W", "-b", "html", str(ROOT / "docs"), str(tmp_path)]) == 0
+    links = [
+        (page.name, address)
+        for page in tmp_path.glob("*.html")
+        for address in re.findall(r'(?:src|href)="((?:https?:)?//[^"]+)"', page.read_text(encoding="utf-8"))
+        if "stylesheet" in address or address.endswith((".js", ".css"))
+    ]
+    assert links == [], "the pages open without a network"
 
 
 def test_the_readme_s_config_loads(tmp_path: Path) -> None:

@@ -158,8 +158,9 @@ def markdown(figures: Figures) -> str:
     """The tables of the docs: microseconds and ratios of the steps, seconds and memory of the commands."""
     rounds, seconds = figures.rounds["rounds"], figures.rounds["seconds"]
     parts = [
+        "# Every figure of the comparison of speed",
         f"Measured on: {machine_line(figures)}.\n\nMedians of {rounds} rounds of about {seconds} s each; every "
-        "measurement in a fresh process, all in turn. Ratios are medians of the rounds' ratios."
+        "measurement in a fresh process, all in turn. Ratios are medians of the rounds' ratios.",
     ]
     cases = figures.cases
     if cases:
