@@ -64,10 +64,10 @@ def _by_place(names: Sequence[str]) -> Pixels | None:
 def _by_number(names: Sequence[str]) -> Pixels | None:
     found = [NUMBERS.fullmatch(name) for name in names]
     side = isqrt(len(names))
-    if not all(found) or side * side != len(names):
+    if not names or not all(found) or side * side != len(names):
         return None
     places = np.array([match[1] for match in found if match], np.int64)
-    return _whole(side, side, places - places.min(initial=0))
+    return _whole(side, side, places - places.min())
 
 
 def _whole(height: int, width: int, place: Array) -> Pixels | None:

@@ -15,6 +15,7 @@ from nncli.plots.canvas import (
     label,
     new_grid,
     plain,
+    remark,
     rows_of,
 )
 from nncli.scoring.curves import reliability
@@ -42,7 +43,7 @@ def draw_calibration(said: Array, happened: Array, what: str, split: str) -> Pic
     Args:
         said: (n,) probabilities: of the second of two classes, of labels, or ``confidence``.
         happened: (n,) of 0 and 1, or of bools.
-        what: What they are the probability of: ``malignant``, ``that the predicted class is right``.
+        what: What they are the probability of: ``of malignant``, ``of the likeliest class``.
         split: What the rows are called.
 
     Returns:
@@ -50,9 +51,10 @@ def draw_calibration(said: Array, happened: Array, what: str, split: str) -> Pic
     """
     if not len(said) or not ((said >= 0) & (said <= 1)).all():  # also of NaN
         return None
+    n = len(said)
     found = reliability(said, happened)
     low, high = found.interval
-    title = f"Calibration ({rows_of(split, len(said))})"
+    title = f"Calibration ({rows_of(split, n)}): expected calibration error {found.error:.3f}"
     figure, grid = new_grid(title, 2, 1, (8.0, 6.4), sharex=True, gridspec_kw={"height_ratios": (3, 1)})
     axes, below = grid[:, 0]
     (ideal,) = axes.plot([0, 1], [0, 1], color=NOTE, linewidth=1.2, linestyle="--")
@@ -70,30 +72,18 @@ def draw_calibration(said: Array, happened: Array, what: str, split: str) -> Pic
         zorder=3,
     )
     axes.set_ylim(0, 1)
-    axes.set_ylabel("share that it is true of", fontsize=MEDIUM)
-    bins = (
-        f"{len(found.rows)} bins of about {round(len(said) / len(found.rows)):,} rows"
-        if len(found.rows) > 1
-        else "one bin"
-    )
-    explain_lines(axes, [bars, ideal], [f"{bins}, 95 % intervals", "as said"], loc="upper left")
-    axes.text(
-        0.985,
-        0.04,
-        f"expected calibration error {found.error:.3f}\nsaid {said.mean():.3f} in the mean, true {happened.mean():.3f}",
-        transform=axes.transAxes,
-        ha="right",
-        va="bottom",
-        fontsize=MEDIUM,
-        bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "none"},
-        zorder=4,
-    )
+    axes.set_ylabel("observed frequency", fontsize=MEDIUM)
+    words = ["observed in a bin, with 95% interval", "perfectly calibrated"]
+    explain_lines(axes, [bars, ideal], words, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
     below.hist(said, bins=COLUMNS, range=(0, 1), color=FAINT, edgecolor=STRONG, linewidth=0.8)
     below.set_ylabel("rows", fontsize=MEDIUM)
     below.set_xlabel(f"predicted probability {label(what, 60)}", fontsize=MEDIUM)
     below.set_xlim(0, 1)
+    means = f"{said.mean():.3f} predicted and {happened.mean():.3f} observed in the mean"
+    bins = f"{len(found.rows)} bins" if len(found.rows) > 1 else "one bin"
+    remark(figure, f"{means}; {bins}, those with few rows joined")
     alt = (
-        f"Calibration ({rows_of(split, len(said))}): the probability {printable(what)} is said to be {said.mean():.3f} in "
-        f"the mean, and the share is {happened.mean():.3f}; expected calibration error {found.error:.3f} in {bins}."
+        f"Calibration ({rows_of(split, n)}) of the probability {printable(what)}: {means}; expected calibration error "
+        f"{found.error:.3f} in {bins}."
     )
     return Picture("calibration", "Calibration", alt, figure)

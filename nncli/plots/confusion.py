@@ -45,7 +45,7 @@ def draw_confusion(counts: Array, classes: Sequence[str], split: str) -> Picture
     Returns:
         The picture: cells with their numbers, or only shades for many classes; None without rows.
     """
-    total, right = int(counts.sum()), int(np.trace(counts))
+    whole, total, right = counts, int(counts.sum()), int(np.trace(counts))
     if not total:
         return None
     named = [*classes]
@@ -59,7 +59,7 @@ def draw_confusion(counts: Array, classes: Sequence[str], split: str) -> Picture
     title = f"Confusion matrix ({rows_of(split, total)}, {right / total:.1%} right)"
     shown = len(named)
     written = k <= WRITTEN
-    height = 5.0 if shown <= 4 else 6.2 if shown <= 8 else 7.6
+    height = 5.0 if shown <= 4 else 6.2 if shown <= 8 else 7.0
     figure, axes = new_figure(title, "predicted class", "true class", (8.0, height))
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
@@ -69,7 +69,7 @@ def draw_confusion(counts: Array, classes: Sequence[str], split: str) -> Picture
     _name(axes, named, rows if written else None)
     empty = int((rows == 0).sum())
     remark(figure, note, "grey: a class without a row" if empty else "")
-    return Picture("confusion", "Confusion matrix", _in_words(counts, named, split, total, right), figure)
+    return Picture("confusion", "Confusion matrix", _in_words(whole, classes, split, total, right), figure)
 
 
 def _colour(figure: Figure, axes: Axes, shares: Array, written: bool) -> None:
@@ -109,15 +109,15 @@ def _write(axes: Axes, counts: Array, shares: Array) -> None:
 
 
 def _compact(count: int, k: int) -> str:
-    """``count``, all digits where the cell has room for them, else three of them."""
-    if len(str(count)) <= (9 if k <= 6 else 5):
+    """``count``, all digits where the cell has room for them, else two or three of them."""
+    if len(str(count)) <= (8 if k <= 2 else 6 if k <= 4 else 5 if k <= 9 else 4):
         return str(count)
     value, unit = float(count), ""
     for larger in ("k", "M", "G", "T"):
         if value < 999.5:
             break
         value, unit = value / 1000, larger
-    return f"{value:.3g}{unit}"
+    return f"{value:.0f}{unit}" if value >= 9.95 else f"{value:.1f}{unit}"
 
 
 def _percent(share: float) -> str:
@@ -155,8 +155,6 @@ def _most_confused(counts: Array) -> tuple[Array, Array]:
 
 def _in_words(counts: Array, named: Sequence[str], split: str, total: int, right: int) -> str:
     wrong = counts - np.diag(np.diag(counts))
-    if len(named) > WHOLE or (named[-1].startswith("the other ") and len(named) == KEPT + 1):
-        wrong[-1, -1] = 0
     words = f"Confusion matrix ({rows_of(split, total)}): {right} right ({right / total:.1%})"
     pairs = [divmod(int(i), len(named)) for i in np.argsort(-wrong, axis=None, kind="stable")[:3]]
     mistakes = [f"{short(named[i])} for {short(named[j])} ({wrong[i, j]})" for i, j in pairs if wrong[i, j]]

@@ -9,6 +9,7 @@ import numpy as np
 from nncli.data.pixels import Pixels
 from nncli.engine.buffers import Array
 from nncli.plots.canvas import MEDIUM, SMALL, Picture, new_figure, number, plain, remark
+from nncli.text import count
 
 SHOWN = 64
 """Units at most."""
@@ -40,8 +41,7 @@ def draw_first_layer(weight: Array, pixels: Pixels) -> Picture | None:
     bound = float(np.quantile(np.abs(images), EXTREME)) or float(np.abs(images).max()) or 1.0
     across = _across(len(order), pixels)
     mosaic = _mosaic(images, across)
-    which = f"the {len(order)} of {units} units with the largest norms" if units > len(order) else f"{units} units"
-    down = math.ceil(len(order) / across)
+    which = f"the {len(order)} of {units} units with the largest norms" if units > len(order) else count(units, "unit")
     aspect = mosaic.shape[0] / mosaic.shape[1]
     height = min(8.0, max(3.0, 6.3 * aspect + 1.2))
     figure, axes = new_figure(f"Weights of the first layer, {which}", "", "", (8.0, height))
@@ -50,21 +50,25 @@ def draw_first_layer(weight: Array, pixels: Pixels) -> Picture | None:
     colours = LinearSegmentedColormap.from_list("signs", COLOURS).with_extremes(bad="#e5e7eb")
     image = axes.imshow(mosaic, cmap=colours, vmin=-bound, vmax=bound, interpolation="nearest")
     beyond = "both" if np.abs(images).max() > bound else "neither"
-    bar = figure.colorbar(image, ax=axes, fraction=0.046, pad=0.02, extend=beyond)
+    bar = figure.colorbar(image, ax=axes, fraction=0.046, pad=0.02, extend=beyond, extendfrac=0.03)
     bar.set_label("weight", fontsize=MEDIUM)
     bar.ax.tick_params(labelsize=SMALL)
     remark(figure, f"{pixels.height} × {pixels.width} pixels each; the largest norm first, row by row")
     alt = (
-        f"Weights of the first layer as images of {pixels.height} by {pixels.width} pixels, {which} in {down} rows: norms "
-        f"from {number(float(norms[order[0]]))} (unit {order[0]}) to {number(float(norms[order[-1]]))}, weights from "
-        f"{number(float(images.min()))} to {number(float(images.max()))}."
+        f"Weights of the first layer as images of {pixels.height} by {pixels.width} pixels, {which} in "
+        f"{count(math.ceil(len(order) / across), 'row')}: norms from {number(norms[order[0]])} (unit {order[0]}) to "
+        f"{number(norms[order[-1]])}, weights from {number(images.min())} to {number(images.max())}."
     )
     return Picture("first_layer", "Weights of the first layer", alt, figure)
 
 
 def _across(units: int, pixels: Pixels) -> int:
-    """How many images stand in a row, so that together they are about as wide as 4 to 3."""
-    return max(1, min(units, round(math.sqrt(units * 4 / 3 * pixels.height / pixels.width))))
+    """How many images stand in a row, so that together they are a bit wider than high, with few places left empty."""
+    ideal = math.sqrt(units * 1.2 * pixels.height / pixels.width)
+    near = range(max(1, math.ceil(0.75 * ideal)), max(1, min(units, math.floor(1.35 * ideal))) + 1)
+    return min(
+        near, key=lambda across: (-units % across, abs(across - ideal)), default=max(1, min(units, round(ideal)))
+    )
 
 
 def _mosaic(images: Array, across: int) -> Array:

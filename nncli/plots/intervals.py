@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,6 +31,9 @@ from nncli.plots.canvas import (
     thinned,
 )
 from nncli.scoring.curves import wilson
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 """The quantiles of a normal distribution that are looked at."""
@@ -75,7 +79,7 @@ def draw_intervals(truth: Array, quantiles: Mapping[float, Array], names: Sequen
     alone = len(names) == 1
     figure, grid = new_grid(title, 1, 2 if alone else 1, (8.0, 4.8))
     axes = grid[0, 0]
-    handles, labels = [*axes.plot([0, 1], [0, 1], color=NOTE, linewidth=1.2, linestyle="--")], ["as said"]
+    handles, labels = [*axes.plot([0, 1], [0, 1], color=NOTE, linewidth=1.2, linestyle="--")], ["as it should be"]
     for j in range(shown):
         share = below[:, j] / n
         low, high = wilson(below[:, j], np.full(len(levels), n))
@@ -93,17 +97,16 @@ def draw_intervals(truth: Array, quantiles: Mapping[float, Array], names: Sequen
                 markersize=6,
             )
         )
-        labels.append("observed, 95 % intervals" if alone else f"{inside[j]:.0%} inside  {label(names[j])}")
+        labels.append("observed, with 95% interval" if alone else f"{inside[j]:.0%} inside  {label(names[j])}")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_aspect("equal")
     axes.set_xlabel("level of the quantile", fontsize=MEDIUM)
     axes.set_ylabel("share of rows below it", fontsize=MEDIUM)
-    place = {} if alone else {"bbox_to_anchor": (1.03, 1.0), "frameon": False}
-    legend = explain_lines(axes, handles, labels, loc="upper left", **place)
-    if not alone:
-        legend.set_title(f"between {levels[0]:g} and {levels[-1]:g}: {wanted:.0%} wanted", {"size": MEDIUM})
-        legend.set_alignment("left")
+    if alone:
+        explain_lines(axes, handles, labels, loc="upper left", bbox_to_anchor=(0, -0.16), frameon=False)
+    else:
+        explain_lines(figure, handles, labels, title=f"between {levels[0]:g} and {levels[-1]:g}: {wanted:.0%} wanted")
     note = f"the first {PANELS} of {len(names)} targets" if len(names) > PANELS else ""
     if alone:
         axes.set_title(
@@ -112,19 +115,16 @@ def draw_intervals(truth: Array, quantiles: Mapping[float, Array], names: Sequen
         note = _ranges(grid[0, 1], truth[:, 0], told[:, :, 0], levels, names[0])
     remark(figure, note)
     found = "; ".join(
-        f"{short(names[j])}: {inside[j]:.1%} of the rows lie between the quantiles {levels[0]:g} and {levels[-1]:g}, which "
-        f"are {number(float(widths[j]))} apart in the mean"
+        f"{short(names[j])}: {inside[j]:.1%} of the rows lie between the quantiles {levels[0]:g} and {levels[-1]:g}, "
+        f"which are {number(widths[j])} apart in the mean"
         for j in range(shown)
     )
     alt = f"Predicted quantiles ({rows_of(split, n)}), {wanted:.0%} wanted: {found}."
     return Picture("intervals", "Predicted quantiles", alt, figure)
 
 
-def _ranges(axes: object, truth: Array, told: Array, levels: Array, name: str) -> str:
+def _ranges(axes: Axes, truth: Array, told: Array, levels: Array, name: str) -> str:
     """The rows in the order of their middle quantile, each with its range and its truth; says which were left out."""
-    from matplotlib.axes import Axes
-
-    assert isinstance(axes, Axes)
     central = int(np.argmin(np.abs(levels - 0.5)))
     order = np.argsort(told[central], kind="stable")
     chosen = order[thinned(len(order), ROWS)]

@@ -12,7 +12,6 @@ from nncli.engine.buffers import Array
 from nncli.plots.canvas import (
     CYCLE,
     DASHES,
-    MEDIUM,
     NOTE,
     SMALL,
     Picture,
@@ -28,6 +27,7 @@ from nncli.scoring.curves import Curve, precision_recall, roc
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
 SHOWN, ENDS = 8, 3
@@ -77,9 +77,8 @@ def draw_roc(truth: Array, scores: Array, names: Sequence[str], split: str) -> P
     )
     handles, labels = _draw(axes, lines, step=False)
     (chance,) = axes.plot([0, 1], [0, 1], color=NOTE, linewidth=1.2, linestyle=(0, (2, 2)))
-    if min(line.curve.area for line in lines) > 0.98:
-        _magnify(axes, lines)
-    _finish(axes, [*handles, chance], [*labels, "0.500  chance"], "area under the curve", mean, len(found))
+    _magnify(axes, lines, 0, (0.36, 0.12, 0.6, 0.6))
+    _finish(figure, axes, [*handles, chance], [*labels, "0.500  chance"], "area under the curve", mean, len(found))
     remark(figure, _some_of(len(found), "area"), _left_out(lacking))
     alt = _in_words("ROC curve", "area under it", split, len(truth), found, mean, lacking)
     return Picture("roc", "ROC curve", alt, figure)
@@ -98,6 +97,7 @@ def draw_precision_recall(truth: Array, scores: Array, names: Sequence[str], spl
         lines = [_Line("all together (micro)", micro, float(truth.mean()), True), *lines]
     figure, axes = new_figure(f"Precision and recall ({rows_of(split, len(truth))})", "recall", "precision", (8.0, 5.2))
     handles, labels = _draw(axes, lines, step=True)
+    _magnify(axes, lines, 1, (0.14, 0.22, 0.6, 0.6))
     chances = []
     for line, handle in zip(lines, handles, strict=True):
         chances.append(axes.axhline(line.chance, color=handle.get_color(), linewidth=1.2, linestyle=(0, (1, 2))))
@@ -105,8 +105,16 @@ def draw_precision_recall(truth: Array, scores: Array, names: Sequence[str], spl
 
     dotted = Line2D([], [], color=NOTE, linewidth=1.2, linestyle=(0, (1, 2)))
     one = len(lines) == 1
-    chance = f"{lines[0].chance:.3f}  chance" if one else "chance: its share of rows"
-    _finish(axes, [*handles, chances[0] if one else dotted], [*labels, chance], "average precision", mean, len(found))
+    chance = f"{lines[0].chance:.3f}  chance" if one else "chance: its share of the rows"
+    _finish(
+        figure,
+        axes,
+        [*handles, chances[0] if one else dotted],
+        [*labels, chance],
+        "average precision",
+        mean,
+        len(found),
+    )
     remark(figure, _some_of(len(found), "average precision"), _left_out(lacking))
     alt = _in_words("Precision-recall curve", "average precision", split, len(truth), found, mean, lacking)
     return Picture("precision_recall", "Precision and recall", alt, figure)
@@ -166,7 +174,7 @@ def _draw(axes: Axes, lines: list[_Line], *, step: bool) -> tuple[list[Line2D], 
             color=CYCLE[i % len(CYCLE)],
             linestyle=DASHES[i % len(DASHES)],
             linewidth=2.6 if line.average else 1.8,
-            drawstyle="steps-post" if step else "default",
+            drawstyle="steps-pre" if step else "default",
             clip_on=False,
             zorder=3,
         )
@@ -180,30 +188,40 @@ def _area(area: float) -> str:
     return ">0.999" if 0.9995 <= area < 1 else f"{area:.3f}"
 
 
-def _magnify(axes: Axes, lines: list[_Line]) -> None:
-    """The corner where good curves are, ten times as large, in that where none of them goes."""
-    inset = axes.inset_axes((0.36, 0.12, 0.6, 0.6), zorder=4)
-    for i, line in enumerate(lines):
+def _magnify(axes: Axes, lines: list[_Line], corner: float, place: tuple[float, float, float, float]) -> None:
+    """If all curves keep to the upper corner at x = ``corner``, that ten times as large, at a place where none goes."""
+    edge = abs(corner - 0.05)  # half of what is shown
+    nearby = [float(np.interp(edge, line.curve.x, line.curve.y)) for line in lines]
+    if min(nearby) < 0.95 or min(line.curve.area for line in lines) == 1:
+        return
+    inset = axes.inset_axes(place, zorder=4)
+    for i, (line, drawn) in enumerate(zip(lines, axes.lines, strict=False)):
         x, y = _drawn(line.curve)
-        inset.plot(x, y, color=CYCLE[i % len(CYCLE)], linestyle=DASHES[i % len(DASHES)], linewidth=1.8)
-    inset.set_xlim(-0.002, 0.1)
+        inset.plot(
+            x,
+            y,
+            color=drawn.get_color(),
+            linestyle=DASHES[i % len(DASHES)],
+            linewidth=drawn.get_linewidth(),
+            drawstyle=drawn.get_drawstyle(),
+        )
+    inset.set_xlim((-0.002, 0.1) if corner == 0 else (0.9, 1.002))
     inset.set_ylim(0.9, 1.002)
+    inset.locator_params(nbins=5)
     inset.tick_params(labelsize=SMALL)
     inset.grid(alpha=0.25)
     axes.indicate_inset_zoom(inset, edgecolor=NOTE)
 
 
-def _finish(axes: Axes, handles: list[Line2D], labels: list[str], title: str, mean: float, classes: int) -> None:
+def _finish(
+    figure: Figure, axes: Axes, handles: list[Line2D], labels: list[str], title: str, mean: float, classes: int
+) -> None:
     """Axes from 0 to 1, and the legend beside them, where no curve is."""
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_aspect("equal")
     heading = title if classes == 1 else f"{title}\n(mean of {classes}: {_area(mean)})"
-    legend = explain_lines(
-        axes, handles, labels, loc="upper left", bbox_to_anchor=(1.03, 1.0), frameon=False, handlelength=3.2
-    )
-    legend.set_title(heading, {"size": MEDIUM})
-    legend.set_alignment("left")
+    explain_lines(figure, handles, labels, title=heading, handlelength=3.2)
 
 
 def _some_of(classes: int, figure: str) -> str:

@@ -101,23 +101,19 @@ def draw_regions(
             )
         )
     _finish(axes, x, y)
-    legend = explain_lines(
-        axes,
+    explain_lines(
+        figure,
         handles,
         [label(name) for name in classes],
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1),
-        frameon=False,
         markerscale=1.4,
+        title="true class",
     )
-    legend.set_title("true class", {"size": MEDIUM})
-    legend.set_alignment("left")
     remark(figure, "the deeper a shade, the surer" if sure else "", _some_rows(len(chosen), len(X)))
     areas = ", ".join(f"{short(name)} {(best == j).mean():.0%}" for j, name in enumerate(classes))
     right = float((outputs(X).argmax(axis=1) == truth).mean())
     alt = (
-        f"Decision regions over {short(features[0])} and {short(features[1])} ({rows_of(split, len(X))}): shares of the area "
-        f"{areas}; {right:.1%} of the rows lie in the region of their class."
+        f"Decision regions over {short(features[0])} and {short(features[1])} ({rows_of(split, len(X))}): "
+        f"shares of the area {areas}; {right:.1%} of the rows lie in the region of their class."
     )
     return Picture("regions", "Decision regions", alt, figure)
 
@@ -173,9 +169,8 @@ def draw_surface(
     _finish(axes, x, y)
     remark(figure, "points: the rows, in the colour of what is true", _some_rows(len(chosen), len(X)))
     alt = (
-        f"Predicted {short(target)} over {short(features[0])} and {short(features[1])} ({rows_of(split, len(X))}): from "
-        f"{number(float(Z.min()))} to {number(float(Z.max()))}; the rows have {number(float(truth.min()))} to "
-        f"{number(float(truth.max()))}."
+        f"Predicted {short(target)} over {short(features[0])} and {short(features[1])} ({rows_of(split, len(X))}): "
+        f"from {number(Z.min())} to {number(Z.max())}; the rows have {number(truth.min())} to {number(truth.max())}."
     )
     return Picture("regions", "Predicted surface", alt, figure)
 

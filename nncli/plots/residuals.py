@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -120,9 +120,9 @@ def draw_residuals(truth: Array, predicted: Array, names: Sequence[str], split: 
         if shown == 1:
             margin.set_xlabel("rows", fontsize=MEDIUM)
     remark(figure, "above 0: predicted too low", _others(len(names)))
-    spread = ", ".join(
-        f"{short(names[j])}: mean {number(float(left.mean()))}, from {number(float(left.min()))} to {number(float(left.max()))}"
-        for j, left in enumerate((truth - predicted).T[:PANELS])
+    spread = "; ".join(
+        f"{short(name)}: mean {number(left.mean())}, from {number(left.min())} to {number(left.max())}"
+        for name, left in zip(names, (truth - predicted).T[:PANELS], strict=False)
     )
     return Picture("residuals", "Residuals", f"True less predicted ({rows_of(split, n)}): {spread}.", figure)
 
@@ -143,10 +143,10 @@ def _cloud(
         return
     from matplotlib.colors import LogNorm
 
-    cells = axes.hexbin(
-        x, y, gridsize=50, extent=extent, mincnt=1, cmap="Blues", norm=LogNorm(0.3, None), linewidths=0.1, zorder=2
-    )
-    cells.norm.vmax = max(float(cells.get_array().max()), 1.0)
+    cells = axes.hexbin(x, y, gridsize=50, extent=extent, mincnt=1, cmap="Blues", linewidths=0.1, zorder=2)
+    counted: Any = cells.get_array()
+    most = float(counted.max())
+    cells.set_norm(LogNorm(0.3, most))  # one row alone is seen, too
     if alone:
         bar = figure.colorbar(cells, ax=axes, pad=0.02)
         bar.set_label("rows in a hexagon", fontsize=MEDIUM)
@@ -169,7 +169,7 @@ def _label(axes: Axes, name: str, x: str, y: str, shown: int) -> None:
 
 def _heading(name: str, x: Array, y: Array, shown: int) -> str:
     rmse, r2 = _fit(x, y)
-    figures = f"RMSE {number(rmse)}" if r2 is None else f"R² {r2:.3f}, RMSE {number(rmse)}"
+    figures = f"RMSE {number(rmse)}" if r2 is None else f"R² {number(round(r2, 3))}, RMSE {number(rmse)}"
     return figures if shown == 1 else f"{label(name, 22)}\n{figures}"
 
 
@@ -186,7 +186,7 @@ def _figures(truth: Array, predicted: Array, names: Sequence[str]) -> str:
     parts = []
     for j, name in enumerate(names[:PANELS]):
         rmse, r2 = _fit(truth[:, j], predicted[:, j])
-        parts.append(f"{short(name)}: RMSE {number(rmse)}" + ("" if r2 is None else f", R² {r2:.3f}"))
+        parts.append(f"{short(name)}: RMSE {number(rmse)}" + ("" if r2 is None else f", R² {number(round(r2, 3))}"))
     return "; ".join(parts)
 
 
