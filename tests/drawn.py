@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.text import Text
@@ -42,9 +41,8 @@ def drawn(picture: Picture | None) -> Picture:
     """It, after everything has its place; nothing sticks out of the paper, no letter is too small, no number is NaN."""
     assert picture is not None
     figure = picture.figure
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    box, (width, height) = figure.get_tightbbox(canvas.get_renderer()), figure.get_size_inches()
+    figure.draw_without_rendering()
+    box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
     assert box.x0 > -0.01, box
     assert box.y0 > -0.01, box
     assert box.x1 < width + 0.01, box

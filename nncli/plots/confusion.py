@@ -20,7 +20,6 @@ from nncli.plots.canvas import (
     remark,
     rows_of,
     short,
-    thinned,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
 
 WRITTEN, WHOLE, KEPT = 12, 40, 20
 """Up to so many classes have numbers in their cells; up to so many are all drawn; so many are kept of more."""
+NAMED = 30
+"""So many names find room on an axis."""
 DARK = 0.55
 """From this share on, a cell is so dark that its text is white."""
 
@@ -131,7 +132,7 @@ def _name(axes: Axes, named: Sequence[str], rows: Array | None) -> None:
     """The classes on both axes, so many as find room, and how many rows each has."""
     k = len(named)
     longest = 20 if k <= 6 else 16
-    places = thinned(k, 24)
+    places = np.arange(0, k, -(-k // NAMED))
     names = [label(named[i], longest) for i in places]
     widest = max(map(len, names))
     turned = 0 if widest * k < 44 else 45 if k <= WRITTEN else 90

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 SHAPES = {1: (1, 1), 2: (1, 2), 3: (1, 3), 4: (2, 2), 5: (2, 3), 6: (2, 3)}
 """Rows and columns of so many panels."""
-HEIGHTS = {(1, 1): 5.4, (1, 2): 4.6, (1, 3): 3.8, (2, 2): 7.6, (2, 3): 6.4}
+HEIGHTS = {(1, 1): 5.4, (1, 2): 4.6, (1, 3): 4.0, (2, 2): 7.6, (2, 3): 7.0}
 BINS = 40
 """Of a histogram."""
 
@@ -72,7 +72,7 @@ def draw_predicted(truth: Array, predicted: Array, names: Sequence[str], split: 
         _few_ticks(axes, shown)
         _label(axes, names[j], "true", "predicted", shown)
         axes.set_title(_heading(names[j], x, y, shown), fontsize=MEDIUM)
-    remark(figure, "dashed: predicted as it is", _others(len(names)))
+    remark(figure, "dashed: predicted as it is", _density(n) if shown > 1 else "", _others(len(names)))
     alt = f"Predicted against true ({rows_of(split, n)}): {_figures(truth, predicted, names)}."
     return Picture("predicted", "Predicted against true", alt, figure)
 
@@ -119,7 +119,7 @@ def draw_residuals(truth: Array, predicted: Array, names: Sequence[str], split: 
         margin.locator_params(axis="x", nbins=1 if shown > 1 else 3)
         if shown == 1:
             margin.set_xlabel("rows", fontsize=MEDIUM)
-    remark(figure, "above 0: predicted too low", _others(len(names)))
+    remark(figure, "above 0: predicted too low", _density(n), _others(len(names)))
     spread = "; ".join(
         f"{short(name)}: mean {number(left.mean())}, from {number(left.min())} to {number(left.max())}"
         for name, left in zip(names, (truth - predicted).T[:PANELS], strict=False)
@@ -157,20 +157,23 @@ def _cloud(
 def _few_ticks(axes: Axes, shown: int) -> None:
     """So many that their numbers do not touch."""
     if shown > 1:
-        axes.locator_params(nbins=4 if shown == 2 or shown == 4 else 3)
+        axes.ticklabel_format(scilimits=(-3, 4))
+        axes.locator_params(nbins=4 if SHAPES[shown][1] == 2 else 3)
 
 
 def _label(axes: Axes, name: str, x: str, y: str, shown: int) -> None:
     """What is on the axes; the column stands in the titles of small panels."""
-    column = f" {label(name, 40)}" if shown == 1 else ""
-    axes.set_xlabel(f"{x}{column}", fontsize=MEDIUM)
-    axes.set_ylabel(f"{y}{column}", fontsize=MEDIUM)
+    alone = shown == 1
+    # in a small panel, the power of ten of the numbers stands at the right
+    axes.set_xlabel(f"{x} {label(name, 40)}" if alone else x, fontsize=MEDIUM, loc="center" if alone else "left")
+    axes.set_ylabel(f"{y} {label(name, 24)}" if alone else y, fontsize=MEDIUM)
 
 
 def _heading(name: str, x: Array, y: Array, shown: int) -> str:
     rmse, r2 = _fit(x, y)
-    figures = f"RMSE {number(rmse)}" if r2 is None else f"R² {number(round(r2, 3))}, RMSE {number(rmse)}"
-    return figures if shown == 1 else f"{label(name, 22)}\n{figures}"
+    figures = [*([] if r2 is None else [f"R² {number(round(r2, 3))}"]), f"RMSE {number(rmse)}"]
+    joined = ("\n" if SHAPES[shown][1] == 3 else ", ").join(figures)
+    return joined if shown == 1 else f"{label(name, 20)}\n{joined}"
 
 
 def _fit(truth: Array, predicted: Array) -> tuple[float, float | None]:
@@ -188,6 +191,10 @@ def _figures(truth: Array, predicted: Array, names: Sequence[str]) -> str:
         rmse, r2 = _fit(truth[:, j], predicted[:, j])
         parts.append(f"{short(name)}: RMSE {number(rmse)}" + ("" if r2 is None else f", R² {number(round(r2, 3))}"))
     return "; ".join(parts)
+
+
+def _density(n: int) -> str:
+    return "the darker, the more rows" if n > POINTS else ""
 
 
 def _others(targets: int) -> str:
