@@ -15,6 +15,7 @@ from typing import IO, cast
 import numpy as np
 
 from nncli.data.cells import Array
+from nncli.data.pixels import pixel_names
 from nncli.data.room import DEFLATE_RATIO, refuse_too_large, refuse_too_many_columns
 from nncli.data.table import Table
 from nncli.errors import DataError
@@ -72,7 +73,7 @@ def _read_pair(folder: Path, part: str) -> Table | None:
             remedy="take both files from the same data set",
         )
     _, height, width = X.shape
-    names = tuple(f"pixel_{row}_{column}" for row in range(height) for column in range(width))
+    names = pixel_names(height, width)
     if not names or not len(X):
         raise DataError(f"no pixels: {len(X)} images of {height} x {width}", where=images.name, remedy="another file")
     return Table(images.name, X.reshape(len(X), -1), names, y.astype(np.int64), ("label",), categorical=True)

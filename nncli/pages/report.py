@@ -25,7 +25,6 @@ COLUMNS = 12
 """Features of a mistaken row that are shown: of more nobody reads."""
 CLASSES = 50
 """Classes that have a row of their own."""
-OF_PREDICTIONS = ("curves", "learning_rate", "distributions")
 
 
 @dataclass(frozen=True)
@@ -60,13 +59,14 @@ def report(run: Run) -> str:
     """
     view = look_at(run)
     evaluation = None if view.seen is None else _evaluation(view.seen)
-    drawn = [_drawn(run, picture) for picture in pictures_of(view)]
-    training = [picture for picture in drawn if picture.name in OF_PREDICTIONS]
+    drawn: dict[str, list[Drawn]] = {"training": [], "predictions": [], "network": []}
+    for group, picture in pictures_of(view):
+        drawn[group].append(_drawn(run, picture))
     sections = [
-        Section("training", "Training", tables=[*_outcome(view.summary)], pictures=training),
-        _predictions(view, evaluation, [picture for picture in drawn if picture not in training]),
+        Section("training", "Training", tables=[*_outcome(view.summary)], pictures=drawn["training"]),
+        _predictions(view, evaluation, drawn["predictions"]),
         *_mistakes(view.seen),
-        *_network(view.seen),
+        *_network(view.seen, drawn["network"]),
         Section("gradients", "Gradients", *certificate(run)),
         Section("config", "Config", ["Every default is written out."], listing=_text(run.path / "config.yaml")),
         Section("environment", "Environment", tables=[*_environment(run)]),
@@ -222,7 +222,7 @@ def _mistakes(seen: Seen | None) -> Iterator[Section]:
     yield Section("mistakes", "Worst mistakes", tables=[Table(caption, heads, rows, figures=False)])
 
 
-def _network(seen: Seen | None) -> Iterator[Section]:
+def _network(seen: Seen | None, pictures: Sequence[Drawn]) -> Iterator[Section]:
     if seen is None:
         return
     member = seen.trained.members[0]
@@ -240,7 +240,7 @@ def _network(seen: Seen | None) -> Iterator[Section]:
     table = Table(
         f"From the input to the loss{each}", ("block", "layers", "outputs", "parameters"), rows, figures=False
     )
-    yield Section("network", "Network", tables=[table])
+    yield Section("network", "Network", tables=[table], pictures=pictures)
 
 
 def _environment(run: Run) -> Iterator[Table]:

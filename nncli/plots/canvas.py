@@ -29,7 +29,7 @@ INCHES, DPI = (8.0, 5.0), 160
 """1280 by 800 points: to be read at 800 across, too."""
 STRONG, FAINT, MARK, NOTE = "#0b4f8a", "#a9c6e0", "#c2410c", "#6b7280"
 """For what matters, for what it comes from, for a place in it, and for remarks; they differ in brightness, too."""
-CYCLE = ("#0072b2", "#e69f00", "#000000", "#56b4e9", "#d55e00", "#009e73", "#cc79a7", "#999999")
+CYCLE = ("#0072b2", "#e69f00", "#000000", "#009e73", "#56b4e9", "#cc79a7", "#d55e00", "#999999")
 """For things of one kind, told apart with any eyes (Okabe & Ito 2008); neighbours differ in brightness, too."""
 DASHES = ("-", "--", "-.", ":", (0, (7, 2)), (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)), (0, (1, 1)))
 MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
@@ -113,9 +113,11 @@ def short(text: str, longest: int = 24) -> str:
 
 
 def label(text: str, longest: int = 24) -> str:
-    """``text``, which comes from strangers, as matplotlib draws it: no formula, and no letter that no font has."""
-    letters = (c if any(font.get_char_index(ord(c)) for font in _fonts()) else ascii(c)[1:-1] for c in printable(text))
-    return short("".join(letters), longest).replace("$", r"\$")
+    """A stranger's ``text`` as matplotlib draws it: no formula in it, and letters that no font has are spelled."""
+    text = printable(text)
+    unknown = [c for c in set(text) if not any(font.get_char_index(ord(c)) for font in _fonts())]
+    spelled = text.translate({ord(c): ascii(c)[1:-1] for c in unknown})
+    return short(spelled, longest).replace("$", r"\$")
 
 
 def rows_of(split: str, n: int) -> str:
@@ -160,9 +162,12 @@ def new_grid(
 ) -> tuple[Figure, Array]:
     """An empty picture of several, and its axes (rows, columns); ``settings`` are those of ``Figure.subplots``."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=inches, dpi=DPI)
-    figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08)  # inches; labels stand off the edge of the paper
+    layout = ConstrainedLayoutEngine(
+        w_pad=0.08, h_pad=0.08, compress=True
+    )  # inches: labels stand off the edge of the paper
+    figure = Figure(figsize=inches, dpi=DPI, layout=layout)
     if title:
         figure.suptitle(title, x=0.012, ha="left", fontsize=LARGE)
     grid: Array = figure.subplots(rows, columns, squeeze=False, **settings)
@@ -190,11 +195,18 @@ def remark(figure: Figure, *texts: str) -> None:
 
 
 def explain_lines(
-    axes: Axes, handles: Sequence[Artist], labels: Sequence[str], *, title: str | None = None, **settings: Any
+    where: Axes | Figure, handles: Sequence[Artist], labels: Sequence[str], *, title: str | None = None, **settings: Any
 ) -> Legend:
-    """A legend whose ``labels`` may begin with an underscore, which matplotlib takes for a wish to be left out."""
+    """A legend whose ``labels`` may begin with an underscore, which matplotlib takes for a wish to be left out.
+
+    That of a figure stands at its right, that of axes where the ``settings`` say: not upon what it explains.
+    """
+    from matplotlib.figure import Figure
+
+    if isinstance(where, Figure):
+        settings |= {"loc": "outside right upper", "frameon": False}
     looks = {"fontsize": SMALL, "title_fontsize": MEDIUM, "alignment": "left", "framealpha": 0.9}
-    shown: Any = axes.legend  # its signature has a case for each place of a legend
+    shown: Any = where.legend  # its signature has a case for each place of a legend
     legend: Legend = shown(handles, ["-"] * len(handles), title=title, **(looks | settings))
     for text, words in zip(legend.get_texts(), labels, strict=True):
         text.set_text(words)

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nncli.data.cells import Array
+from nncli.data.pixels import pixel_names
 from nncli.data.sources.base import Source, registry
 from nncli.data.table import Table
 
@@ -89,7 +90,7 @@ class Digits(Collected):
     """1797 handwritten digits of 8 x 8 pixels from 0 to 16 (Alpaydin & Kaynak 1998)."""
 
     name = "digits"
-    columns = tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8))
+    columns = pixel_names(8, 8)
     categorical = True
 
     def _read(self, folder: Path) -> tuple[Array, Array]:

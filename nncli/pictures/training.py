@@ -1,45 +1,19 @@
-"""Which pictures a run has, and what they are drawn of."""
+"""The pictures of how a training went."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 
-from nncli.plots.canvas import Picture, save
+from nncli.plots.canvas import Picture
 from nncli.plots.curves import draw_curves, draw_learning_rate, draw_together
 from nncli.plots.distributions import Spread, draw_distributions
-from nncli.run import Run
-from nncli.view import View, look_at
-
-FOLDER = "plots"
+from nncli.view import View
 
 
-def draw(run: Run) -> list[Path]:
-    """Draw all pictures of ``run`` into its folder of them, and return their files.
-
-    Raises:
-        NncliError: Something else is there by the name of one, or it cannot be written.
-    """
-    return [save_in(run, picture) for picture in pictures_of(look_at(run))]
-
-
-def save_in(run: Run, picture: Picture) -> Path:
-    """Write ``picture`` into the folder of those of ``run``."""
-    path = run.path / FOLDER / f"{picture.name}.png"
-    save(picture.figure, path)
-    return path
-
-
-def pictures_of(view: View) -> Iterator[Picture]:
-    """All that there is to draw, one after the other, so that no two of them are in the memory."""
-    for make in (*_of_training(view),):
-        if (picture := make()) is not None:
-            yield picture
-
-
-def _of_training(view: View) -> Iterator[Callable[[], Picture | None]]:
+def of_training(view: View) -> Iterator[Callable[[], Picture | None]]:
+    """Curves, learning rate, weights and gradients over time; of an ensemble the curves of its members."""
     if view.config.ensemble is not None:
         yield lambda: draw_together(view.histories, view.best_epochs, f"{view.name}: each member")
         return
