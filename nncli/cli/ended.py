@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from nncli.cli.console import plainly, stdout
+from nncli.cli.console import WIDE, plainly, stdout
 from nncli.cli.ending import doubts, how, of_members
 from nncli.run import Run
 from nncli.text import figure
@@ -28,8 +28,12 @@ def draw_summary(run: Run, console: Console | None = None) -> None:
     console.print(f"[bold]{plainly(done)}[/] {plainly(rest)}{plainly(f'; {speed}') if speed else ''}", soft_wrap=False)
     for line in (*others, *doubts(summary)):
         console.print(plainly(line), soft_wrap=False)
-    if summary["metrics"]:
-        console.print(_table(summary, narrow=console.width < NARROW))
+    table = _table(summary, narrow=console.width < NARROW)
+    if console.measure(table, options=console.options.update(max_width=WIDE)).maximum <= console.width:
+        console.print(table)
+    else:
+        for name, x in summary["metrics"].items():
+            console.print(f"[dim]{plainly(name.replace('_', ' '))}[/] [bold]{plainly(figure(name, x))}[/]")
     console.print(f"[dim]run:[/]  {plainly(str(run.path))}")
     for i, command in enumerate(_next(run, summary)):
         console.print(f"[dim]{'      ' if i else 'next: '}[/]{plainly(command)}")
@@ -46,9 +50,9 @@ def _table(summary: dict[str, Any], *, narrow: bool) -> Table:
     figures = summary["metrics"]
     splits = [split for split in SPLITS if any(name.startswith(f"{split}_") for name in figures)]
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("", overflow="fold")
+    table.add_column("", no_wrap=True)
     for split in splits:
-        table.add_column("val" if narrow and split == "validation" else SPLITS[split], overflow="fold")
+        table.add_column("val" if narrow and split == "validation" else SPLITS[split], no_wrap=True)
     metrics = dict.fromkeys(name.removeprefix(f"{s}_") for name in figures for s in splits if name.startswith(f"{s}_"))
     for metric in metrics:
         names = [f"{split}_{metric}" for split in splits]

@@ -23,16 +23,20 @@ BAR = 8
 CURVE = 10
 """And a curve."""
 GAP = 2
+ECHO = "^C"
+"""What the terminal writes behind the last line at a Ctrl-C, which must not wrap."""
 
 
 def compose(course: Course, speed: Speed, glyphs: Glyphs, width: int, height: int) -> list[Line]:
     """The lines of a display, none of them wider than ``width``, and no more than ``height``."""
     width = min(width, WIDEST)
     lines = [_head(course, speed, glyphs, width), *_figures(course, glyphs, width, max(0, min(MOST, height - 2)))]
-    # what the terminal echoes of a Ctrl-C comes behind the last line, and must not wrap
-    if foot := _foot(course, speed, glyphs, width - 2):
+    if foot := _foot(course, speed, glyphs, width - len(ECHO)):
         lines.append([(foot, "dim")])
-    return [_cut(line, width, glyphs) for line in lines][: max(1, height)]
+    fitting = [_cut(line, width, glyphs) for line in lines][: max(1, height)]
+    if sum(len(text) for text, _ in fitting[-1]) > width - len(ECHO) and len(fitting) < height:
+        fitting.append([])
+    return fitting
 
 
 def duration(seconds: float) -> str:
@@ -75,11 +79,14 @@ def _figures(course: Course, glyphs: Glyphs, width: int, most: int) -> Iterator[
         return
     names = [_name(name) for name, _ in shown]
     values = [_value(name, one.value, glyphs) for name, one in shown]
-    column, cells = max(map(len, names)), max(9, *map(len, values))
+    cells = max(map(len, values))
+    column = min(max(map(len, names)), max(4, width - GAP - cells))
+    cells = min(max(cells, 9), max(cells, width - GAP - column))  # a column that holds still as the digits change
     room = width - column - GAP - cells
     beside, against = _columns([one for _, one in shown], room, glyphs)
     for name, value, (_, one), said in zip(names, values, shown, against, strict=True):
-        line: Line = [(f"{name:<{column}}{' ' * GAP}", "dim"), (f"{value:<{cells}}", "bold")]
+        told = name if len(name) <= column else name[: column - 1] + glyphs.cut
+        line: Line = [(f"{told:<{column}}{' ' * GAP}", "dim"), (f"{value:<{cells}}", "bold")]
         line.append((f"{' ' * GAP}{said:<{beside}}" if beside else "", "green" if one.newest_is_best else "yellow"))
         points = room - (GAP + beside if beside else 0) - GAP
         if one.curve is not None and points >= CURVE:

@@ -55,17 +55,19 @@ class Training:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._display is not None:
-            self._display.stop()
+            with self._terminal_may_go():
+                self._display.stop()
 
     def say(self, text: str) -> None:
         """A line on stderr."""
         if self._display is not None:
-            self._display.say(text)
+            with self._terminal_may_go():
+                self._display.say(text)
         elif not self._silent:
             try:
                 print_lines(text, errors=True)
             except BrokenPipeError:  # it is not the result that is lost, but what stops here is no success either
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+                _write_nowhere()
                 sys.exit(1)
 
     def checked(self, proof: Proof) -> None:
@@ -122,12 +124,25 @@ class Training:
                 return
             self._display = display
             now = self._clock()  # loading rich is no drawing
-        try:
+        with self._terminal_may_go():
             self._display.draw(course)
-        except OSError:  # the terminal has gone, and the training need not go with it
-            self._display, self._silent = None, True
         after = self._clock()
         self._due = after + max(PAUSE, (after - now) / SHARE)
+
+    @contextmanager
+    def _terminal_may_go(self) -> Iterator[None]:
+        """A training that lost its terminal, but not its life (nohup, disown), goes on with nobody to see it."""
+        try:
+            yield
+        except OSError:
+            _write_nowhere()
+            display, self._display, self._silent = self._display, None, True
+            if display is not None:
+                display.stop()
+
+
+def _write_nowhere() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 @contextmanager
