@@ -71,7 +71,8 @@ def test_a_line_has_a_tick_for_each_value_and_keeps_their_order(points: list[flo
 
 
 def test_a_power_of_two_in_each_tick_makes_stairs_of_equal_height() -> None:
-    assert sparkline([2.0**-i for i in range(8)], TICKS) == "██▇▆▄▃▂▁"
+    points = [1.0] * 10 + [2.0**-i for i in range(1, 8)]
+    assert sparkline(points, TICKS) == "█" * 10 + "▇▆▅▄▃▂▁"
 
 
 def test_a_huge_first_loss_does_not_press_the_others_to_the_floor() -> None:
