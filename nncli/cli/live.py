@@ -78,9 +78,10 @@ class Display:
         lines = compose(self._course, self._speed, self._glyphs, width, height)
         self._drawn = [sum(len(text) for text, _ in line) for line in lines]
         for line in lines:
-            yield console.render_str("".join(map(_markup, line)))
+            yield console.render_str("".join(map(markup, line)))
 
 
-def _markup(piece: tuple[str, str]) -> str:
+def markup(piece: tuple[str, str]) -> str:
+    """A piece of a line as rich is told it."""
     text, style = piece
     return f"[{style}]{plainly(text)}[/]" if style else plainly(text)

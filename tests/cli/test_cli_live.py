@@ -167,16 +167,16 @@ def test_where_there_is_no_room_for_a_table_the_figures_are_lines(home: Path, co
 
 
 def test_an_ensemble_says_which_member_it_is_at(home: Path) -> None:
-    command = ("train", "configs/digits.yaml", "ensemble=3", "training.epochs=80", "training.early_stopping=null")
+    command = ("train", "configs/digits.yaml", "ensemble=3", "training.epochs=200", "training.early_stopping=null")
     with Terminal(*command, cwd=home, columns=100) as terminal:
         assert terminal.end() == 0
-    heads = [re.search(r"member (\d)/3  epoch +(\d+)/80 .* (\d+)%", "\n".join(f)) for f in frames(terminal.raw, 100)]
+    heads = [re.search(r"member (\d)/3  epoch +(\d+)/200 .* (\d+)%", "\n".join(f)) for f in frames(terminal.raw, 100)]
     assert {head[1] for head in heads if head} == {"1", "2", "3"}
     for head in heads:
         assert head is not None
         member, begun, percent = map(int, head.groups())
         # of the epoch that goes on, some is done
-        assert (member - 1 + (begun - 1) / 80) / 3 - 0.006 <= percent / 100 <= (member - 1 + begun / 80) / 3 + 0.006
+        assert (member - 1 + (begun - 1) / 200) / 3 - 0.006 <= percent / 100 <= (member - 1 + begun / 200) / 3 + 0.006
     summary = json.loads((home / "runs/digits/summary.json").read_text())
     losses = [member["metrics"]["test_loss"] for member in summary["members"]]
     words = [line.split() for line in terminal.lines]
@@ -261,3 +261,15 @@ def test_a_training_outlives_its_terminal(home: Path) -> None:
     assert process.wait(timeout=60) == 0
     assert (home / "out").read_text().splitlines()[-1] == "run: runs/digits"
     assert json.loads((home / "runs/digits/summary.json").read_text())["status"] == "completed"
+
+
+def test_a_path_is_shown_as_a_shell_takes_it_and_moves_no_cursor(home: Path) -> None:
+    arguments = ("train", "configs/iris.yaml", "training.epochs=2", "--run", "my [bold]run[/]\x1b[31m")
+    with Terminal(*arguments, cwd=home, columns=100) as terminal:
+        assert terminal.end() == 0
+    assert b"\x1b[31m" not in terminal.raw
+    assert [line.split(maxsplit=1) for line in terminal.lines[-3:]] == [
+        ["run:", r"my [bold]run[/]\x1b[31m"],
+        ["next:", r"nncli evaluate 'my [bold]run[/]\x1b[31m'"],
+        ["nncli", r"predict 'my [bold]run[/]\x1b[31m' new.csv -o predictions.csv"],
+    ]
