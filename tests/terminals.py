@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import re
+import select
 import signal
 import struct
 import subprocess
@@ -62,8 +63,11 @@ class Terminal:
         """Read until what was written is enough, or to the end."""
         with contextlib.suppress(OSError):  # Linux ends a terminal whose other side is gone with an error
             while not until(self.raw) and (piece := os.read(self._ours, 1 << 16)):
-                self.raw += piece
-                self._emulator.feed(piece)
+                self._take(piece)
+
+    def _take(self, piece: bytes) -> None:
+        self.raw += piece
+        self._emulator.feed(piece)
 
     def press(self, keys: bytes) -> None:
         os.write(self._ours, keys)
@@ -82,9 +86,9 @@ class Terminal:
         """Make it wider or narrower while the program draws nothing, and wrap what stands there, as most do."""
         os.kill(self.process.pid, signal.SIGSTOP)
         os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOWAIT)
-        os.set_blocking(self._ours, False)
-        self.read()
-        os.set_blocking(self._ours, True)
+        # what was written is handed over by the kernel when it has the time: a picture is not to be wrapped half
+        while select.select([self._ours], [], [], 0.5)[0]:
+            self._take(os.read(self._ours, 1 << 16))
         cursor = self.screen.cursor.y
         wrapped = [
             line[i : i + columns]

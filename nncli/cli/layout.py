@@ -33,7 +33,7 @@ def compose(course: Course, speed: Speed, glyphs: Glyphs, width: int, height: in
     lines = [_head(course, speed, glyphs, width), *_figures(course, glyphs, width, max(0, min(MOST, height - 2)))]
     if foot := _foot(course, speed, glyphs, width - len(ECHO)):
         lines.append([(foot, "dim")])
-    fitting = [_cut(line, width, glyphs) for line in lines][: max(1, height)]
+    fitting = [_cut(_trimmed(line), width, glyphs) for line in lines][: max(1, height)]
     if sum(len(text) for text, _ in fitting[-1]) > width - len(ECHO) and len(fitting) < height:
         fitting.append([])
     return fitting
@@ -154,6 +154,13 @@ def _foot(course: Course, speed: Speed, glyphs: Glyphs, width: int) -> str:
         if len(text) <= width:
             return text
     return ""
+
+
+def _trimmed(line: Line) -> Line:
+    """Without the spaces at its end, which a terminal that became narrower may wrap or not."""
+    while line and not line[-1][0].strip():
+        line = line[:-1]
+    return [*line[:-1], (line[-1][0].rstrip(), line[-1][1])] if line else line
 
 
 def _cut(line: Line, width: int, glyphs: Glyphs) -> Line:
