@@ -1,4 +1,4 @@
-"""Where rich draws: results to stdout, and in a terminal the bar of a training to stderr."""
+"""Where rich draws: results to stdout; and the console of what is drawn to stderr."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Column
 from rich.text import Text
 
 from nncli.text import printable
@@ -48,38 +46,3 @@ def stdout() -> Console:
 def plainly(text: str) -> str:
     """Markup that shows ``text`` as it is: names may come from strangers."""
     return escape(printable(text))
-
-
-class Bar:
-    """How far a training of so many ``epochs`` is: a line at the foot of the terminal, gone when it stops."""
-
-    def __init__(self, epochs: int) -> None:
-        console = Screen(stderr=True)
-        self._progress = Progress(
-            TextColumn("epoch"),
-            MofNCompleteColumn(),
-            BarColumn(bar_width=max(5, min(30, console.width // 6))),
-            TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[metrics]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
-            console=console,
-            transient=True,
-            expand=True,
-        )
-        self._task = self._progress.add_task("", total=epochs, metrics="")
-        self._progress.start()
-
-    def say(self, text: str) -> None:
-        """A line above it."""
-        self._progress.console.print(plainly(text))
-
-    def move(self, epochs: float) -> None:
-        """So many are done."""
-        self._progress.update(self._task, completed=epochs)
-
-    def show(self, metrics: str) -> None:
-        """What stands at its end."""
-        self._progress.update(self._task, metrics=metrics)
-
-    def stop(self) -> None:
-        """Take it away."""
-        self._progress.stop()

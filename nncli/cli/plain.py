@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Mapping
-from typing import Any
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TextIO
 
 from nncli.text import printable
 
@@ -28,3 +30,15 @@ def print_json(content: Mapping[str, Any]) -> None:
 def count(n: int, noun: str, style: str = "") -> str:
     """``1 row``, ``2 rows``; ``2,000 rows`` with the format ``,``."""
     return f"{n} {noun}" if n == 1 else f"{n:{style}} {noun}s"
+
+
+def is_drawn_on(stream: TextIO) -> bool:
+    """Whether it is a terminal that can do more than print line after line, as far as that is known without rich."""
+    return stream.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
+
+
+def wrapped(lines: Sequence[str], terminal: TextIO) -> Iterator[str]:
+    """The lines at the width of the terminal, broken between words."""
+    columns = os.get_terminal_size(terminal.fileno()).columns or 80  # some are not told how wide they are
+    for line in lines:
+        yield from textwrap.wrap(line, columns, break_long_words=False, break_on_hyphens=False)

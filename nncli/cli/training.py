@@ -1,4 +1,4 @@
-"""What a training shows: a bar in a terminal, plain lines elsewhere; and how it ended.
+"""What a training shows: a display in a terminal, plain lines elsewhere; and how it ended.
 
 rich is loaded where there is a terminal to draw on: elsewhere it would cost a short training a tenth of its time.
 """
@@ -7,32 +7,46 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from nncli.cli.plain import count, print_json, print_lines
-from nncli.text import figure
-from nncli.training.events import EpochEnded, Event, Progress
-from nncli.training.lines import epoch_line, is_told, opening
+from nncli.cli.plain import is_drawn_on, print_json, print_lines, wrapped
+from nncli.training.events import Event
+from nncli.training.lines import Log, opening
 
 if TYPE_CHECKING:
     from nncli.builder import Experiment
-    from nncli.cli.console import Bar
+    from nncli.cli.course import Course, Member
+    from nncli.cli.live import Display
     from nncli.gradcheck.verdict import Proof
     from nncli.run import Run
 
+PAUSE = 0.2
+"""Seconds between two drawings, and before the first: what is over by then needs none."""
+SHARE = 0.02
+"""Of the time at most that drawing takes, also where a terminal is slow to take it."""
+
 
 class Training:
-    """What a training shows while it goes on: a bar in a terminal, plain lines elsewhere, nothing when silent."""
+    """What a training shows while it goes on: a display in a terminal, plain lines elsewhere, nothing when silent.
 
-    def __init__(self, *, silent: bool) -> None:
-        self._silent = silent
-        self._bar: Bar | None = None
-        self._epochs = 0
+    An event only stores what it tells: of tiny networks thousands come in a second, and what is drawn is drawn when
+    ``PAUSE`` is over.
+    """
+
+    def __init__(self, *, silent: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._silent, self._clock = silent, clock
+        self._draws = not silent and is_drawn_on(sys.stderr)
+        self._display: Display | None = None
+        self._course: Course | None = None
+        self._log: Log | None = None
+        self._member: Member | None = None
+        self._due = 0.0
 
     def __enter__(self) -> Training:
         return self
@@ -40,18 +54,20 @@ class Training:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        if self._display is not None:
+            with self._terminal_may_go():
+                self._display.stop()
 
     def say(self, text: str) -> None:
         """A line on stderr."""
-        if self._bar is not None:
-            self._bar.say(text)
+        if self._display is not None:
+            with self._terminal_may_go():
+                self._display.say(text)
         elif not self._silent:
             try:
                 print_lines(text, errors=True)
             except BrokenPipeError:  # it is not the result that is lost, but what stops here is no success either
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+                _write_nowhere()
                 sys.exit(1)
 
     def checked(self, proof: Proof) -> None:
@@ -63,19 +79,24 @@ class Training:
 
     def began(self, experiment: Experiment, run: Run) -> None:
         """Say what is about to be trained."""
-        for line in opening(experiment):
+        lines = opening(experiment)
+        for line in wrapped(lines, sys.stderr) if self._draws else lines:
             self.say(line)
-        self._epochs = experiment.config.training.epochs
-        if not self._silent and sys.stderr.isatty():
-            from nncli.cli.console import Bar
+        if self._draws:
+            from nncli.cli.course import Course
 
-            self._bar = Bar(self._epochs)
+            self._course = Course(experiment, self._member)
+            self._course.remember(run.metrics.rows())  # of a training that goes on
+            self._due = self._clock() + PAUSE
+        else:
+            self._log = Log(experiment.config.training.epochs, self._clock)
 
     def turn(self, number: int, members: int) -> None:
         """Say which member of an ensemble comes next."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        if self._draws:
+            from nncli.cli.course import Member
+
+            self._member = Member(number + 1, members)
         self.say(f"member {number} ({number + 1} of {members})")
 
     def warned(self, text: str) -> None:
@@ -83,18 +104,45 @@ class Training:
         self.say(f"warning: {text}")
 
     def observe(self, event: Event) -> None:
-        """Draw what an event says."""
+        """Take in what an event says, and draw if it is time to."""
         if self._silent:
             return
-        if isinstance(event, Progress) and self._bar is not None:
-            self._bar.move(event.epoch - 1 + event.done / event.of)
-        if isinstance(event, EpochEnded):
-            line = epoch_line(event)
-            if self._bar is not None:
-                self._bar.move(event.epoch)
-                self._bar.show(line)
-            elif is_told(event.epoch, self._epochs):
-                self.say(f"epoch {event.epoch}/{self._epochs}  {line}")
+        if self._course is not None:
+            self._course.take(event)
+            if (now := self._clock()) >= self._due:
+                self._draw(self._course, now)
+        elif self._log is not None and (line := self._log.line(event)):
+            self.say(line)
+
+    def _draw(self, course: Course, now: float) -> None:
+        if self._display is None:
+            from nncli.cli.live import Display
+
+            display = Display(self._clock)
+            if not display.possible:
+                self._draws, self._course, self._log = False, None, Log(course.epochs, self._clock)
+                return
+            self._display = display
+            now = self._clock()  # loading rich is no drawing
+        with self._terminal_may_go():
+            self._display.draw(course)
+        after = self._clock()
+        self._due = after + max(PAUSE, (after - now) / SHARE)
+
+    @contextmanager
+    def _terminal_may_go(self) -> Iterator[None]:
+        """A training that lost its terminal, but not its life (nohup, disown), goes on with nobody to see it."""
+        try:
+            yield
+        except OSError:
+            _write_nowhere()
+            display, self._display, self._silent = self._display, None, True
+            if display is not None:
+                display.stop()
+
+
+def _write_nowhere() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 @contextmanager
@@ -114,41 +162,11 @@ def print_result(run: Run, *, json: bool) -> None:
     """What came of a training, for a person or as JSON."""
     if json:
         print_json({"run": str(run.path), **run.read_json("summary.json")})
+    elif is_drawn_on(sys.stdout):
+        from nncli.cli.ended import draw_summary
+
+        draw_summary(run)
     else:
+        from nncli.cli.ending import print_summary
+
         print_summary(run)
-
-
-def print_summary(run: Run) -> None:
-    """How a training ended, and where its files are."""
-    summary = run.read_json("summary.json")
-    if "members" in summary:
-        print_lines(*_together(summary), f"run: {run.path}")
-        return
-    done = summary["status"].replace("_", " ")
-    seconds = f"{summary['training_seconds']:.1f} s" if summary["training_seconds"] >= 0.1 else "under 0.1 s"
-    best = f"; best epoch {summary['best_epoch']}" if summary["best_epoch"] != summary["epochs"] else ""
-    lines = [f"{done} after {count(summary['epochs'], 'epoch')} in {seconds}{best}"]
-    if "convergence" in summary:
-        end = summary["convergence"]
-        verb = "converged" if end["converged"] else "not converged"
-        lines.append(f"{verb} in {count(end['evaluations'], 'evaluation')}: {end['reason']}")
-    width = max([22, *map(len, summary["metrics"])])
-    lines += [f"{name.replace('_', ' ', 1):<{width}} {figure(name, x)}" for name, x in summary["metrics"].items()]
-    for key in ("overfit_batches", "fast_dev_run"):
-        if key in summary:
-            lines.append(f"a debugging run (training.{key}), no result to rely on")
-    print_lines(*lines, f"run: {run.path}")
-
-
-def _together(summary: dict[str, Any]) -> Iterator[str]:
-    """How an ensemble ended: its figures, and beside those of the test rows how its members fare alone."""
-    members, seconds = summary["members"], summary["training_seconds"]
-    yield f"completed: {count(len(members), 'member')} in {f'{seconds:.1f} s' if seconds >= 0.1 else 'under 0.1 s'}"
-    width = max([22, *map(len, summary["metrics"])])
-    for name, x in summary["metrics"].items():
-        known = [value for member in members if (value := member["metrics"].get(name)) is not None]
-        beside = f"  (alone {figure(name, min(known))} to {figure(name, max(known))})" if known else ""
-        said = name.replace("out_of_fold_", "out of fold ") if name.startswith("out_of") else name.replace("_", " ", 1)
-        yield f"{said:<{width}} {figure(name, x)}{beside}"
-    if "fast_dev_run" in summary:
-        yield "a debugging run (training.fast_dev_run), no result to rely on"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from nncli.builder import Experiment
 from nncli.text import figure
-from nncli.training.events import EpochEnded
+from nncli.training.events import EpochEnded, Event, Progress
 
 LINES = 20
 """About as many lines a training prints where nobody watches: then every epochs/20th is told, and the last."""
+SILENCE = 10.0
+"""Seconds after which there is a line in any case."""
 
 
 def opening(experiment: Experiment) -> list[str]:
@@ -35,3 +40,36 @@ def epoch_line(event: EpochEnded) -> str:
 def is_told(epoch: int, epochs: int) -> bool:
     """Whether ``epoch`` of so many is told where lines stay."""
     return epoch % max(1, epochs // LINES) == 0 or epoch == epochs
+
+
+class Log:
+    """Which lines a training prints where they stay: a few epochs, the same ones every time; and what lasts longer.
+
+    Args:
+        epochs: That it may have.
+        clock: Seconds, from anywhere.
+    """
+
+    def __init__(self, epochs: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._epochs, self._clock = epochs, clock
+        self._told = clock()
+
+    def line(self, event: Event) -> str:
+        """What there is to say of ``event``; empty when nothing."""
+        now = self._clock()
+        late = now - self._told > SILENCE
+        text = ""
+        if isinstance(event, EpochEnded) and (late or is_told(event.epoch, self._epochs)):
+            text = f"epoch {event.epoch}/{self._epochs}  {epoch_line(event)}"
+        elif isinstance(event, Progress) and late:
+            text = f"epoch {event.epoch}/{self._epochs}, {within(event)}"
+        if text:
+            self._told = now
+        return text
+
+
+def within(event: Progress) -> str:
+    """How far an epoch is; an iteration of a minimizer, which has one batch, is not over."""
+    if event.of == 1:
+        return "not over yet"
+    return f"batch {event.done} of {event.of}, {event.done / event.of:.0%}".replace("%", " %")
