@@ -75,7 +75,7 @@ def draw_roc(truth: Array, scores: Array, names: Sequence[str], split: str) -> P
     (chance,) = axes.plot([0, 1], [0, 1], color=NOTE, linewidth=1.2, linestyle=(0, (2, 2)))
     _magnify(axes, lines, 0, (0.36, 0.12, 0.6, 0.6))
     _finish(figure, axes, [*handles, chance], [*labels, "0.500  chance"], "area under the curve", mean, len(found))
-    remark(figure, _some_of(len(found), "area"), _left_out(lacking))
+    remark(figure, _some_of(len(found), "area"), _unsorted(len(found), scores), _left_out(lacking))
     alt = _in_words("ROC curve", "area under it", split, len(truth), found, mean, lacking)
     return Picture("roc", "ROC curve", alt, figure)
 
@@ -109,7 +109,7 @@ def draw_precision_recall(truth: Array, scores: Array, names: Sequence[str], spl
         mean,
         len(found),
     )
-    remark(figure, _some_of(len(found), "average precision"), _left_out(lacking))
+    remark(figure, _some_of(len(found), "average precision"), _unsorted(len(found), scores), _left_out(lacking))
     alt = _in_words("Precision-recall curve", "average precision", split, len(truth), found, mean, lacking)
     return Picture("precision_recall", "Precision and recall", alt, figure)
 
@@ -230,6 +230,11 @@ def _some_of(classes: int, figure: str) -> str:
         if classes > SHOWN
         else ""
     )
+
+
+def _unsorted(classes: int, scores: Array) -> str:
+    many = classes > SHOWN and scores.size > SORTED
+    return f"no curve of all together (micro): {scores.size:,} scores are too many" if many else ""
 
 
 def _left_out(lacking: list[str]) -> str:
