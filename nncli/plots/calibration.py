@@ -6,11 +6,11 @@ import numpy as np
 
 from nncli.engine.buffers import Array
 from nncli.plots.canvas import (
-    FAINT,
     MEDIUM,
     NOTE,
     STRONG,
     Picture,
+    columns,
     explain_lines,
     label,
     new_grid,
@@ -75,7 +75,7 @@ def draw_calibration(said: Array, happened: Array, what: str, split: str) -> Pic
     axes.set_ylabel("observed frequency", fontsize=MEDIUM)
     words = ["observed in a bin, with 95% interval", "perfectly calibrated"]
     explain_lines(axes, [bars, ideal], words, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
-    below.hist(said, bins=COLUMNS, range=(0, 1), color=FAINT, edgecolor=STRONG, linewidth=0.8)
+    columns(below, said, COLUMNS, (0, 1))
     below.set_ylabel("rows", fontsize=MEDIUM)
     below.set_xlabel(f"predicted probability {label(what, 60)}", fontsize=MEDIUM)
     below.set_xlim(0, 1)

@@ -184,6 +184,18 @@ def style(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
+def columns(axes: Axes, values: Array, bins: int, ends: tuple[float, float], *, upright: bool = True) -> None:
+    """A histogram, as one artist: a rectangle for each column takes many times as long."""
+    counts, edges = np.histogram(values, bins, ends)
+    way: Any = "vertical" if upright else "horizontal"
+    axes.stairs(counts, edges, fill=True, color=FAINT, orientation=way)
+    axes.stairs(counts, edges, color=STRONG, linewidth=0.9, orientation=way)
+    if upright:
+        axes.set_ylim(0, 1.05 * counts.max())
+    else:
+        axes.set_xlim(0, 1.05 * counts.max())
+
+
 def remark(figure: Figure, *texts: str) -> None:
     """Write those ``texts`` that are not empty below everything else."""
     said = "; ".join(text for text in texts if text)

@@ -34,6 +34,8 @@ SHOWN, ENDS = 8, 3
 """Up to so many classes have a curve each; of more, so many of the best and of the worst."""
 DRAWN = 3000
 """Points of a curve at most, spread evenly along it: ends of steps are 0.001 of a picture apart."""
+SORTED = 2_000_000
+"""Scores of several classes at most that are sorted together."""
 GRID = 1001
 """False positive rates at which curves are averaged."""
 
@@ -65,13 +67,7 @@ def draw_roc(truth: Array, scores: Array, names: Sequence[str], split: str) -> P
         return None
     lines, mean = _chosen(found), float(np.mean([line.curve.area for line in found]))
     if len(found) > SHOWN:
-        micro = roc(truth.ravel(), scores.ravel())
-        assert micro is not None  # each class that was found has both
-        lines = [
-            _Line("all together (micro)", micro, 0.5, True),
-            _Line("mean (macro)", _macro(found), 0.5, True),
-            *lines,
-        ]
+        lines = [*_micro(roc, truth, scores), _Line("mean (macro)", _macro(found), 0.5, True), *lines]
     figure, axes = new_figure(
         f"ROC curve ({rows_of(split, len(truth))})", "false positive rate", "true positive rate", (8.0, 5.2)
     )
@@ -79,7 +75,7 @@ def draw_roc(truth: Array, scores: Array, names: Sequence[str], split: str) -> P
     (chance,) = axes.plot([0, 1], [0, 1], color=NOTE, linewidth=1.2, linestyle=(0, (2, 2)))
     _magnify(axes, lines, 0, (0.36, 0.12, 0.6, 0.6))
     _finish(figure, axes, [*handles, chance], [*labels, "0.500  chance"], "area under the curve", mean, len(found))
-    remark(figure, _some_of(len(found), "area"), _left_out(lacking))
+    remark(figure, _some_of(len(found), "area"), _unsorted(len(found), scores), _left_out(lacking))
     alt = _in_words("ROC curve", "area under it", split, len(truth), found, mean, lacking)
     return Picture("roc", "ROC curve", alt, figure)
 
@@ -92,9 +88,7 @@ def draw_precision_recall(truth: Array, scores: Array, names: Sequence[str], spl
         return None
     lines, mean = _chosen(found), float(np.mean([line.curve.area for line in found]))
     if len(found) > SHOWN:
-        micro = precision_recall(truth.ravel(), scores.ravel())
-        assert micro is not None
-        lines = [_Line("all together (micro)", micro, float(truth.mean()), True), *lines]
+        lines = [*_micro(precision_recall, truth, scores), *lines]
     figure, axes = new_figure(f"Precision and recall ({rows_of(split, len(truth))})", "recall", "precision", (8.0, 5.2))
     handles, labels = _draw(axes, lines, step=True)
     _magnify(axes, lines, 1, (0.14, 0.22, 0.6, 0.6))
@@ -115,7 +109,7 @@ def draw_precision_recall(truth: Array, scores: Array, names: Sequence[str], spl
         mean,
         len(found),
     )
-    remark(figure, _some_of(len(found), "average precision"), _left_out(lacking))
+    remark(figure, _some_of(len(found), "average precision"), _unsorted(len(found), scores), _left_out(lacking))
     alt = _in_words("Precision-recall curve", "average precision", split, len(truth), found, mean, lacking)
     return Picture("precision_recall", "Precision and recall", alt, figure)
 
@@ -127,14 +121,20 @@ def _curves(
     found, lacking = [], []
     if not np.isfinite(scores).all():
         return [], list(names)
-    for j, name in enumerate(names):
-        share = float(truth[:, j].mean()) if len(truth) else 0.0
-        curve = of(truth[:, j], scores[:, j]) if 0 < share < 1 else None
+    for name, true, said in zip(names, np.ascontiguousarray(truth.T), np.ascontiguousarray(scores.T), strict=True):
+        share = float(true.mean()) if len(true) else 0.0
+        curve = of(true, said) if 0 < share < 1 else None
         if curve is None:
             lacking.append(name)
         else:
             found.append(_Line(name, curve, share))
     return found, lacking
+
+
+def _micro(of: Callable[[Array, Array], Curve | None], truth: Array, scores: Array) -> list[_Line]:
+    """The curve of all classes taken as one, if they have not so many scores that to sort them takes seconds."""
+    curve = of(truth.ravel(), scores.ravel()) if scores.size <= SORTED else None
+    return [] if curve is None else [_Line("all together (micro)", curve, float(truth.mean()), True)]
 
 
 def _chosen(found: list[_Line]) -> list[_Line]:
@@ -230,6 +230,11 @@ def _some_of(classes: int, figure: str) -> str:
         if classes > SHOWN
         else ""
     )
+
+
+def _unsorted(classes: int, scores: Array) -> str:
+    many = classes > SHOWN and scores.size > SORTED
+    return f"no curve of all together (micro): {scores.size:,} scores are too many" if many else ""
 
 
 def _left_out(lacking: list[str]) -> str:

@@ -10,7 +10,6 @@ import numpy as np
 
 from nncli.engine.buffers import Array
 from nncli.plots.canvas import (
-    FAINT,
     MARK,
     MEDIUM,
     PANELS,
@@ -18,6 +17,7 @@ from nncli.plots.canvas import (
     SMALL,
     STRONG,
     Picture,
+    columns,
     label,
     new_grid,
     number,
@@ -104,15 +104,7 @@ def draw_residuals(truth: Array, predicted: Array, names: Sequence[str], split: 
         _label(axes, names[j], "predicted", "true − predicted", shown)
         if shown > 1:
             axes.set_title(label(names[j], 22 if across == 3 else 30), fontsize=MEDIUM)
-        margin.hist(
-            left,
-            bins=BINS if n > 200 else 15,
-            range=ends,
-            orientation="horizontal",
-            color=FAINT,
-            edgecolor=STRONG,
-            linewidth=0.5,
-        )
+        columns(margin, left, BINS if n > 200 else 15, ends, upright=False)
         margin.axhline(0, color=MARK, linewidth=1.4, linestyle="--")
         margin.set_ylim(ends)
         margin.tick_params(labelleft=False)

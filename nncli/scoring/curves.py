@@ -27,7 +27,7 @@ class Curve:
 
 def _counts(truth: Array, scores: Array) -> tuple[Array, Array]:
     """True and false positives (m,) where the threshold is each of the different ``scores`` (n,), from the highest."""
-    order = np.argsort(-scores, kind="stable")
+    order = np.argsort(-scores)  # in whatever order where they are the same
     falling = scores[order]
     ends = np.flatnonzero(np.append(falling[1:] != falling[:-1], True))  # rows of one score come in together
     true = np.cumsum(truth[order], dtype=np.int64)[ends]

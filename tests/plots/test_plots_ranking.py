@@ -138,3 +138,12 @@ def test_a_thousand_classes_and_names_of_strangers(draw) -> None:
     for some in (slice(0, 6), slice(0, None)):
         first, second = (drawn(draw(truth[:, some], scores[:, some], HOSTILE[some], "test")) for _ in range(2))
         assert png(first) == png(second)
+
+
+@BOTH
+def test_that_the_classes_are_too_many_to_be_taken_together_is_said(draw) -> None:
+    truth, scores, names = rows(200_001, 10)
+    picture = drawn(draw(truth, scores, names, "test"))
+    notes = " ".join(" ".join(texts(picture.figure)).split())
+    assert "no curve of all together (micro): 2,000,010 scores are too many" in notes
+    assert not [words for words in legend(picture.figure.axes[0]) if "micro" in words]

@@ -59,7 +59,7 @@ def test_residuals_stand_over_what_is_predicted_and_are_counted_beside(k: int) -
         np.testing.assert_allclose(
             points.get_offsets(), np.column_stack([predicted[:, j], truth[:, j] - predicted[:, j]])
         )
-        assert sum(patch.get_width() for patch in margin.patches) == 300
+        assert margin.patches[0].get_data().values.sum() == 300
         assert margin.get_ylim() == axes.get_ylim()
 
 
