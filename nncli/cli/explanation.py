@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from textwrap import wrap
 
 import numpy as np
@@ -45,6 +46,11 @@ def print_explanation(explanation: Explanation) -> None:
     for line in page(explanation, max(width, NARROWEST)):
         heading = bool(line) and not line.startswith(" ")
         console.print(line, style="bold" if heading else None, markup=False)
+
+
+def print_page(path: Path) -> None:
+    """Where the page is."""
+    stdout().print(f"page: {path}", markup=False)
 
 
 def page(explanation: Explanation, width: int) -> Iterator[str]:

@@ -30,8 +30,8 @@ BARS = "|‖"
 MARKS = {"\u0302": "^", "\u0304": "¯"}
 APPLIED_BARE = "log"
 """The one function whose argument may stand without parentheses."""
-BETWEEN = "=<>≤≥≠+−·⊙←/:,;"
-"""What brings its own space along."""
+FUNCTIONS = frozenset({"log", "cos", "sin"})
+"""Those that are named without an argument."""
 
 
 def read(formula: str) -> Markup:
@@ -191,7 +191,7 @@ class _Reader:
         following = self._peek()
         called = following is not None and following.text == "(" and not following.spaced
         primed = following is not None and following.text == "'"
-        word = _is_word(token) and not called and not primed and not self._is_factor()
+        word = _is_word(token) and not called and not primed and self._is_prose()
         name = self._raised(_name(token, word), differential=_is_differential(token.found["name"]))
         following = self._peek()
         if following is not None and following.text == "(" and not following.spaced and not word:
@@ -201,10 +201,11 @@ class _Reader:
             return _Piece(_group([name.xml, "<mo>\u2061</mo>", '<mspace width=".17em"/>', self._power().xml]))
         return _Piece(name.xml, word=word)
 
-    def _is_factor(self) -> bool:
-        """Whether the name that was just read is tied to what is beside it: ``alpha·x``, ``x^gamma``."""
+    def _is_prose(self) -> bool:
+        """Whether the word that was just read stands beside others, and is not tied to anything, as in ``^gamma``."""
         beside = [self._tokens[i] for i in (self._at - 2, self._at) if 0 <= i < len(self._tokens)]
-        return any(token.text in "·/^" and not token.spaced for token in beside)
+        tied = any(token.text in "·/^" and not token.spaced for token in beside)
+        return not tied and any(token.has("name") or token.has("number") for token in beside)
 
     def _raised(self, xml: str, bare: str = "", differential: bool = False) -> _Piece:
         """``xml`` with the powers that follow it; with none, ``bare`` is what it is without its parentheses."""
@@ -305,7 +306,8 @@ def _space(word: bool) -> str:
 def _is_word(token: _Token) -> bool:
     """Prose or the name of a setting: upright, with the spaces of prose."""
     name = token.found["name"] or ""
-    return len(name.rstrip("\u0302\u0304")) > 1 and not _is_differential(name) and not token.found["index"]
+    named = _is_differential(name) or name in FUNCTIONS or "_" in name or token.found["index"]
+    return len(name.rstrip("\u0302\u0304")) > 1 and not named
 
 
 def _is_differential(name: str) -> bool:
