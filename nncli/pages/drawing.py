@@ -26,6 +26,8 @@ MOST_COLUMNS = 7
 """Columns that are all drawn; of more, these around the current one."""
 WIDTH, HEIGHT, PITCH, GAP = 56, 26, 34, 92
 """Of a unit, from one unit to the next, and between two columns."""
+MORE = 64
+"""Room beside the columns for how many are not drawn."""
 TOP = 52
 """Room for what stands above the columns."""
 LETTERS = 18
@@ -115,8 +117,8 @@ class Drawing:
     def picture(self, step: int, title: str, faces: Sequence[Face], now: int) -> Markup:
         """The network in a step, whose column ``now`` is the current one."""
         first, last = self._window(now)
-        left = self._left if first == 0 else 40
-        right = self._right if last == len(self._columns) - 1 else 40
+        left = self._left if first == 0 else MORE
+        right = self._right if last == len(self._columns) - 1 else MORE
         width = left + (last - first + 1) * (WIDTH + GAP) - GAP + right
         parts: list[str] = []
         for c in range(first, last + 1):

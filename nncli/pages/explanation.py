@@ -43,6 +43,7 @@ LINE = 32
 CELLS = 1024
 """The same for a table, and the rows and columns of a larger one."""
 SIDES = 24, 16
+DOTS = "⋯"
 SIGN = re.compile(r"(?<![\w.])-(?=\d)")
 WIDE = 34
 """Characters of a formula that a phone has room for."""
@@ -68,6 +69,11 @@ class Grid:
     def is_line(self) -> bool:
         """Whether it is a single row."""
         return len(self.rows) == 1
+
+    @property
+    def is_named(self) -> bool:
+        """Whether columns have more than numbers."""
+        return not all(name.isdigit() or name == DOTS for name in self.columns)
 
 
 @dataclass(frozen=True)
@@ -373,7 +379,8 @@ class _Story:
     def _sentence(self, text: str) -> str:
         """With a capital and a full stop; a sign that belongs to a class stays as it is."""
         text = text if self._e.classes is not None else SIGN.sub("−", text)
-        return f"{text[0].upper()}{text[1:]}."
+        first = text[0].upper() if text[1].isalpha() else text[0]  # p = 0.3 stays p
+        return f"{first}{text[1:]}."
 
     def _caption(self, text: str) -> str:
         """With whose numbers they are, where there are several rows."""
@@ -434,16 +441,15 @@ def _grid(label: str, values: Array, rows: Sequence[str], columns: Sequence[str]
         most = SIDES
     places, left = _ends([*range(down)], most[0])
     spots, away = _ends([*range(across)], most[1])
-    dots = "⋯"
     shown = tuple(
-        (dots, tuple("⋮" for _ in spots))
+        (DOTS, tuple("⋮" for _ in spots))
         if i is None
-        else (rows[i], tuple(dots if j is None else _text(values[i, j]) for j in spots))
+        else (rows[i], tuple(DOTS if j is None else _text(values[i, j]) for j in spots))
         for i in places
     )
     what = [f"{left} rows"] * bool(left) + [f"{away} columns" if down > 1 else f"{away} numbers"] * bool(away)
     note = f"{' and '.join(what)} left out; nncli explain --json has all." if what else ""
-    return Grid(label, tuple(dots if j is None else columns[j] for j in spots), shown, note)
+    return Grid(label, tuple(DOTS if j is None else columns[j] for j in spots), shown, note)
 
 
 def _ends(items: Sequence[Item], most: int) -> tuple[list[Item | None], int]:

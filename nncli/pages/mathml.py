@@ -19,13 +19,13 @@ TOKEN = re.compile(
     rf"(?P<number>\d+(?:\.\d+)?(?:e[-+]?\d+)?)"
     rf"|(?P<name>(?:[A-Za-z]+(?:_(?!rows)[a-z]{{3,}})*|[Α-ΡΤ-Ωα-ωϵ])[\u0302\u0304]?)(?P<digits>\d*|[₀-₉]+)(?:_(?P<index>{INDEX}))?"
     rf"|(?P<sum>Σ)(?:_(?P<over>{INDEX}))?"
-    r"|(?P<power>[²³¹⁻ᵀᵗ]+|\^(?=[\w(])|')"
+    r"|(?P<power>[²³¹⁻ᵀᵗ]+|\^(?=[\w(⌊])|')"
     r"|(?P<dots>\.{2,3})"
     r"|(?P<sign>\S)"
 )
 RAISED = str.maketrans("²³¹⁻ᵀᵗ", "231−Tt")
 LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-OPENING, CLOSING = "([{", ")]}"
+OPENING, CLOSING = "([{⌊", ")]}⌋"
 BARS = "|‖"
 MARKS = {"\u0302": "^", "\u0304": "¯"}
 APPLIED_BARE = "log"
@@ -119,8 +119,7 @@ class _Reader:
                 if token.spaced and before is not None:
                     xml.append(_space(word=before.word))
                 xml.append(_sum(token))
-                following = self._peek()
-                before = _Piece("", word=True) if following is not None and _is_word(following) else None
+                before = _Piece("", word=True) if self._is_prose_ahead() else None
                 continue
             if token.has("sign") and token.text not in OPENING + BARS + "√∂½∞":
                 self._at += 1
@@ -201,6 +200,12 @@ class _Reader:
             return _Piece(_group([name.xml, "<mo>\u2061</mo>", '<mspace width=".17em"/>', self._power().xml]))
         return _Piece(name.xml, word=word)
 
+    def _is_prose_ahead(self) -> bool:
+        """Whether a word comes that is no function."""
+        following = self._peek()
+        calls = any(token.text == "(" for token in self._tokens[self._at + 1 : self._at + 2])
+        return following is not None and _is_word(following) and not calls
+
     def _is_prose(self) -> bool:
         """Whether the word that was just read stands beside others, and is not tied to anything, as in ``^gamma``."""
         beside = [self._tokens[i] for i in (self._at - 2, self._at) if 0 <= i < len(self._tokens)]
@@ -235,8 +240,9 @@ class _Reader:
         assert token is not None  # the pattern of ``^`` says so
         if token.has("number"):
             return f"<mn>{token.text}</mn>"
-        if token.text == "(":
-            return self.row(until=")")
+        if token.text in OPENING:
+            self._at -= 1
+            return self._power().inside
         return _name(token, word=False)
 
     def _peek(self) -> _Token | None:
