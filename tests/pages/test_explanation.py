@@ -1,4 +1,4 @@
-"""The page of an explanation shows what the walk found, all of it, and can be stepped through by mouse and by keyboard."""
+"""The page of an explanation shows all that the walk found, and can be stepped through by mouse and by keyboard."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ CASES: dict[str, tuple[str, list[str], int]] = {
     "the notebook's": ("two_layers", [], 1),
     "rows": ("two_layers", [], 3),
     "moons": ("moons", [], 1),
-    "norms, noise, dropout, prelu": ("blocks", [], 1),
+    "norms, noise, dropout, prelu": ("blocks", ["model.layers.0.units=8", "model.layers.1.units=6"], 1),
     "residual": ("residual", ["model.layers.1.units=8", "model.layers.0.units=8", "model.layers.2.units=6"], 2),
     "quantiles": ("quantiles", [], 2),
-    "labels": ("multilabel", ["data.source.n_samples=200"], 2),
+    "labels": ("multilabel", ["data.source.n_samples=200", "model.layers.0.units=6"], 2),
     "weighted rows": ("imbalanced", [], 3),
     "embeddings": ("penguins", PENGUINS, 1),
-    "several targets": ("linnerud", ["loss={name: gaussian}"], 2),
+    "several targets": ("linnerud", ["loss=gaussian_nll"], 2),
 }
 
 
@@ -121,8 +121,8 @@ def test_every_array_of_the_walk_is_there_with_its_numbers(name: str) -> None:
     expected = list(quantities(explanation))
     assert len(shown) == len(expected)
     for found, quantity in zip(shown, expected, strict=True):
-        symbol = re.sub(r"[/_]", "", quantity.symbol)  # a fraction is one, and an index
-        assert re.sub(r"\s", "", found["heading"]).startswith(symbol)
+        symbol, heading = (re.sub(r"[/_\s]", "", text) for text in (quantity.symbol, found["heading"]))
+        assert heading.startswith(symbol)  # a fraction has no stroke, nor an index
         assert str(quantity.values.shape) in found["heading"]
         assert quantity.tensor in found["heading"]
         if "⋯" not in found["cells"] + found["heads"]:
@@ -237,7 +237,7 @@ def test_a_run_and_a_member_of_an_ensemble_have_a_page(tmp_path: Path, monkeypat
     overrides = ["training.epochs=1", "ensemble.members=2"]
     run = nncli.train(load_config(CONFIGS / "iris.yaml", overrides), directory="run")
     text = explanation_page(explain_network(Run.open(run.path), member=1, row=5))
-    assert "run/members/1: classification, 4-16-3, at its best weights" in text
+    assert "run/members/1: classification, 4-16-3, at its last weights" in text
     assert "row 5 of 120 training rows" in text
 
 
@@ -265,7 +265,7 @@ def test_buttons_keys_links_and_columns_step(pages: dict[str, Path], browser: Br
     assert page.url.endswith("#step-2")
     assert page.get_by_role("status").inner_text() == f"Step 2 of {steps}: Forward: layer 1"
     page.get_by_role("button", name="Previous").click()
-    page.get_by_role("button", name="Previous").click()  # there is none before the first
+    page.get_by_role("button", name="Previous").click(force=True)  # there is none before the first
     assert visible(page) == ["step-1"]
     for key, number in (("ArrowRight", 2), ("ArrowRight", 3), ("ArrowLeft", 2), ("End", steps), ("ArrowRight", steps)):
         page.keyboard.press(key)
@@ -289,13 +289,14 @@ def test_an_address_opens_its_step(pages: dict[str, Path], browser: Browser) -> 
 
 
 def test_the_keyboard_reaches_everything_and_is_not_trapped(pages: dict[str, Path], browser: Browser) -> None:
-    page = browser.open(pages["iris"], width=PHONE, at="#step-2")
-    page.evaluate("document.body.focus()")
+    page = browser.open(pages["iris"], width=PHONE)
+    page.keyboard.press("ArrowRight")
     reached = []
     for _ in range(60):
         page.keyboard.press("Tab")
         here = page.evaluate(
-            "(e => e === document.body ? '' : e.getAttribute('aria-label') || e.innerText.trim())(document.activeElement)"
+            """(e => e === document.body ? "" : e.getAttribute("aria-label") || e.innerText.trim())
+            (document.activeElement)"""
         )
         if not here:
             break
@@ -314,24 +315,27 @@ def test_the_keyboard_reaches_everything_and_is_not_trapped(pages: dict[str, Pat
 
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
 @pytest.mark.parametrize("name", CASES)
-def test_a_page_fits_its_window_and_is_accessible(
-    name: str, width: int, pages: dict[str, Path], browser: Browser
-) -> None:
+def test_no_step_is_wider_than_the_window(name: str, width: int, pages: dict[str, Path], browser: Browser) -> None:
     page = browser.open(pages[name], width=width)
-    for step in range(page.locator(".step").count()):
-        if step:
-            page.keyboard.press("ArrowRight")
+    for step in range(1, page.locator(".step").count() + 1):
+        assert visible(page) == [f"step-{step}"]
         assert overflow(page) == 0
-        assert visible(page) == [f"step-{step + 1}"]
-        if step in (1, 3, 4):
-            assert violations(page) == []
+        page.keyboard.press("ArrowRight")
+    silent = browser.open(pages[name], width=width, scripts=False)
+    assert overflow(silent) == 0
+
+
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+def test_steps_are_accessible(width: int, pages: dict[str, Path], browser: Browser) -> None:
+    """On a page with few cells: axe-core looks at each of them, on a large one for minutes."""
+    for step in (1, 2, 4, 5):
+        assert violations(browser.open(pages["rows"], width=width, at=f"#step-{step}")) == []
 
 
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
 def test_without_scripts_and_on_paper_all_steps_are_there(width: int, pages: dict[str, Path], browser: Browser) -> None:
     silent = browser.open(pages["iris"], width=width, scripts=False)
     assert len(visible(silent)) == 9
-    assert overflow(silent) == 0
     assert not silent.get_by_role("button").first.is_visible()
     printed = browser.open(pages["iris"], width=width, media="print", at="#step-3")
     assert len(visible(printed)) == 9

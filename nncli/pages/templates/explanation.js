@@ -9,7 +9,8 @@
   // What can be scrolled takes the focus, and only that.
   function settle() {
     for (const box of steps[current].querySelectorAll(".wide, .formula, .said")) {
-      if (box.scrollWidth > box.clientWidth) {
+      const high = box.matches(".wide") && box.scrollHeight > box.clientHeight;
+      if (high || box.scrollWidth > box.clientWidth) {
         box.tabIndex = 0;
       } else {
         box.removeAttribute("tabindex");
