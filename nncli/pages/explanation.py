@@ -128,7 +128,8 @@ def explanation_page(explanation: Explanation) -> str:
     Every number on it is one of the walk's, but for the lengths of gradients in the last step; the script only steps.
     """
     story = _Story(explanation)
-    steps = story.steps()
+    with np.errstate(all="ignore"):  # an infinity is shown as it is
+        steps = story.steps()
     return render(
         "explanation.html",
         script="explanation.js",
@@ -284,7 +285,7 @@ class _Story:
             "what the weights cost by themselves",
             (
                 read(f"R = {Penalty.formula}"),
-                Markup("{} over all weights: {}").format("R", read(f"R = {_text(R)}")),
+                Markup("The sums go over all weights; that is {}.").format(read_clause(f"R = {_text(R)}")),
                 "The training goes down the gradient of C + R; C, and the gradients above, are without it.",
             ),
             tuple(self._shown(quantity, i) for i, quantity in quantities),

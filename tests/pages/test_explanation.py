@@ -232,6 +232,15 @@ def test_a_large_network_is_shortened_and_says_so() -> None:
     assert len(text.encode()) < 5e6
 
 
+def test_numbers_that_are_not_finite_are_shown_as_they_are() -> None:
+    """Warnings are errors here: what is computed of them for the page is quiet."""
+    huge = "{units: 3, initializer: {name: normal, std: 1e+150}}"
+    config = load_config(CONFIGS / "two_layers.yaml", [f"model.layers=[{huge}, {huge}, {huge}, {{}}]"])
+    page = Reader(explanation_page(explain_network(config)))
+    units = [unit for step in page.steps for unit in step["units"]]
+    assert {"inf", "nan"} & {unit.lstrip("−") for unit in units}
+
+
 def test_a_run_and_a_member_of_an_ensemble_have_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     overrides = ["training.epochs=1", "ensemble.members=2"]
