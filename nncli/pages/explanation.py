@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from markupsafe import Markup
@@ -14,6 +13,7 @@ from nncli.engine.buffers import Array
 from nncli.engine.penalties import Penalty
 from nncli.explain import Explanation
 from nncli.pages.drawing import Column, Drawing, Face, pretty
+from nncli.pages.grids import LINE, Grid, ends, grid_of, minus, numbered, text_of, with_gap
 from nncli.pages.mathml import longest_clause, read, read_clause
 from nncli.pages.page import render
 from nncli.phrases import (
@@ -24,7 +24,6 @@ from nncli.phrases import (
     headline,
     loss_of,
     mean_loss,
-    number,
     scaled,
     target,
     title,
@@ -35,45 +34,11 @@ from nncli.phrases import (
 )
 from nncli.walk import ExplainedLayer, Quantity
 
-Item = TypeVar("Item")
 MOST_ROWS = 8
 """Rows that a page shows."""
-LINE = 32
-"""Numbers of a single row that all stand there; of more the first and the last."""
-CELLS = 1024
-"""The same for a table, and the rows and columns of a larger one."""
-SIDES = 24, 16
-DOTS = "⋯"
 SIGN = re.compile(r"(?<![\w.])-(?=\d)")
 WIDE = 34
 """Characters of a formula that a phone has room for."""
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Numbers for a page, those left out as dots.
-
-    Attributes:
-        label: What they are, for those who do not see them.
-        columns: What stands above each column.
-        rows: What stands in front of each, and its cells; a single row is shown as one line that wraps.
-        note: What is left out.
-    """
-
-    label: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[str, ...]], ...]
-    note: str = ""
-
-    @property
-    def is_line(self) -> bool:
-        """Whether it is a single row."""
-        return len(self.rows) == 1
-
-    @property
-    def is_named(self) -> bool:
-        """Whether columns have more than numbers."""
-        return not all(name.isdigit() or name == DOTS for name in self.columns)
 
 
 @dataclass(frozen=True)
@@ -153,7 +118,7 @@ class _Story:
         self._outputs = _output_names(explanation)
         columns = list(self._columns())
         self.drawing = Drawing(columns)
-        self._names = [_numbered(column.size) if not column.labels else column.labels for column in columns]
+        self._names = [numbered(column.size) if not column.labels else column.labels for column in columns]
         self._step = 0
 
     def steps(self) -> list[Step]:
@@ -197,10 +162,10 @@ class _Story:
             of = "" if len(X) == 1 else f", {row}"
             if e.raw is not None:
                 heads.append(f"in the data{of}")
-                columns.append([_minus(cell(x)) for x in e.raw[i]])
+                columns.append([minus(cell(x)) for x in e.raw[i]])
             heads.append(f"x{of}")
-            columns.append([_text(x) for x in X[i]])
-        rows, left = _ends([*zip(*columns, strict=True)], LINE)
+            columns.append([text_of(x) for x in X[i]])
+        rows, left = ends([*zip(*columns, strict=True)], LINE)
         grid = self._grid("Y", Y, self._outputs)
         shown = Shown("Y", read_clause("Y"), str(Y.shape), "", Markup(), False, grid)
         return Step(
@@ -210,7 +175,7 @@ class _Story:
             (shown,),
             self._picture("the example", 0, self._faces(forward=0)),
             self._caption("Units show the inputs; lines are the weights."),
-            (tuple(heads), *_with_gap(rows, left, len(heads))),
+            (tuple(heads), *with_gap(rows, left, len(heads))),
         )
 
     def _forward(self, i: int) -> Step:
@@ -239,7 +204,7 @@ class _Story:
             losses = walk.losses
             grid = self._grid(losses.symbol, losses.values[np.newaxis], self._rows)
             shown.append(Shown(losses.symbol, read(losses.symbol), str(losses.values.shape), "", Markup(), False, grid))
-        said.append(read(f"{mean_loss(walk)} = {_text(walk.loss)}"))
+        said.append(read(f"{mean_loss(walk)} = {text_of(walk.loss)}"))
         last = len(walk.layers)
         symbol = pretty(walk.layers[-1].forward[-1].symbol)
         return Step(
@@ -285,7 +250,7 @@ class _Story:
             "what the weights cost by themselves",
             (
                 read(f"R = {Penalty.formula}"),
-                Markup("The sums go over all weights; that is {}.").format(read_clause(f"R = {_text(R)}")),
+                Markup("The sums go over all weights; that is {}.").format(read_clause(f"R = {text_of(R)}")),
                 "The training goes down the gradient of C + R; C, and the gradients above, are without it.",
             ),
             tuple(self._shown(quantity, i) for i, quantity in quantities),
@@ -303,8 +268,8 @@ class _Story:
                 of_penalty = slopes.get(q.tensor)
                 whole = q.values if of_penalty is None else q.values + of_penalty.values
                 square += float(np.sum(whole**2))
-                length = "0" if of_penalty is None else _text(_length(of_penalty.values))
-                rows.append((q.tensor, str(q.values.shape), _text(_length(q.values)), *[length] * penalized))
+                length = "0" if of_penalty is None else text_of(_length(of_penalty.values))
+                rows.append((q.tensor, str(q.values.shape), text_of(_length(q.values)), *[length] * penalized))
         of = f"∂({total})/∂θ" if penalized else "∂C/∂θ"
         heads = ("parameter", "shape", "‖∂C/∂·‖", *["‖∂R/∂·‖"] * penalized)
         return Step(
@@ -316,7 +281,7 @@ class _Story:
                 " would move furthest:",
                 Markup(
                     "For a small η, {} of these rows falls by about {}: the square of the gradient's length."
-                ).format(read_clause(total), read_clause(f"η·{_text(square)}")),
+                ).format(read_clause(total), read_clause(f"η·{text_of(square)}")),
                 "The optimizer of the config may average and scale the gradient first, and takes more rows at a time.",
             ),
             features=(heads, *rows),
@@ -335,19 +300,20 @@ class _Story:
             tensor=quantity.tensor,
             formula=read(quantity.formula) if quantity.formula else Markup(),
             long=longest_clause(quantity.formula) > WIDE,
-            grid=_grid(quantity.symbol, np.atleast_2d(values), rows, columns),
+            grid=grid_of(quantity.symbol, np.atleast_2d(values), rows, columns),
         )
 
     def _axes(self, values: Array, quantity: Quantity, i: int | None) -> tuple[Sequence[str], Sequence[str]]:
         """What the rows and the columns of an array are called."""
         before, own = (self._names[0], self._names[0]) if i is None else (self._names[i], self._names[i + 1])
         columns = values.shape[-1]
-        across = own if len(own) == columns else before if len(before) == columns else _numbered(columns)
+        first, second = (before, own) if quantity.name.endswith("fork") else (own, before)
+        across = next((names for names in (first, second) if len(names) == columns), numbered(columns))
         if values.ndim == 1:
             return [""], across
         if not quantity.tensor:
             return self._rows, across
-        down = before if len(before) == len(values) else _numbered(len(values))
+        down = before if len(before) == len(values) else numbered(len(values))
         return down, across
 
     def _grid(self, label: str, values: Array, columns: Sequence[str]) -> Grid:
@@ -356,9 +322,9 @@ class _Story:
         down = self._rows if len(self._rows) == len(values) else [""] * len(values)
         if values.shape[1] != len(columns):
             columns = (
-                self._rows if values.shape[1] == len(self._rows) and len(values) == 1 else _numbered(values.shape[1])
+                self._rows if values.shape[1] == len(self._rows) and len(values) == 1 else numbered(values.shape[1])
             )
-        return _grid(label, values, down, columns)
+        return grid_of(label, values, down, columns)
 
     def _faces(self, forward: int | None = None, back: int | None = None) -> list[Face]:
         """What all columns show: what was reached by then on the way forward, or on the way back."""
@@ -429,58 +395,6 @@ def _marked(explanation: Explanation) -> frozenset[int]:
     if e.task == "multilabel":
         return frozenset(np.flatnonzero(e.targets[0]).tolist())
     return frozenset()
-
-
-def _grid(label: str, values: Array, rows: Sequence[str], columns: Sequence[str]) -> Grid:
-    """All numbers, or the first and the last of them."""
-    down, across = len(values), values.shape[1]
-    if down == 1:
-        most = down, LINE
-    elif values.size <= CELLS:
-        most = down, across
-    else:
-        most = SIDES
-    places, left = _ends([*range(down)], most[0])
-    spots, away = _ends([*range(across)], most[1])
-    shown = tuple(
-        (DOTS, tuple("⋮" for _ in spots))
-        if i is None
-        else (rows[i], tuple(DOTS if j is None else _text(values[i, j]) for j in spots))
-        for i in places
-    )
-    what = [f"{left} rows"] * bool(left) + [f"{away} columns" if down > 1 else f"{away} numbers"] * bool(away)
-    note = f"{' and '.join(what)} left out; nncli explain --json has all." if what else ""
-    return Grid(label, tuple(DOTS if j is None else columns[j] for j in spots), shown, note)
-
-
-def _ends(items: Sequence[Item], most: int) -> tuple[list[Item | None], int]:
-    """All of a few; of many the first and the last, None between them, and how many that leaves out."""
-    if len(items) <= most:
-        return [*items], 0
-    last = most // 4
-    return [*items[: most - last], None, *items[-last:]], len(items) - most
-
-
-def _with_gap(rows: Sequence[Sequence[str] | None], left: int, width: int) -> Iterator[tuple[str, ...]]:
-    for row in rows:
-        yield tuple(row) if row is not None else (f"… {left} more", *["⋮"] * (width - 1))
-
-
-def _numbered(n: int) -> tuple[str, ...]:
-    return tuple(map(str, range(1, n + 1)))
-
-
-def _text(x: float) -> str:
-    return _minus(number(float(x)))
-
-
-def _minus(text: str) -> str:
-    """A number with the sign that is as wide as a plus; other text as it is."""
-    try:
-        float(text)
-    except ValueError:
-        return text
-    return text.replace("-", "−")
 
 
 def _length(values: Array) -> float:
