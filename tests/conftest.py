@@ -6,6 +6,8 @@ import os
 
 from nncli.machine import choose_products
 
+pytest_plugins = ["browser"]
+
 # Two workers with two BLAS threads each fight over two cores; set before anything imports NumPy.
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")

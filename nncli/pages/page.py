@@ -41,18 +41,27 @@ def render(template: str, *, script: str | None = None, **values: Any) -> str:
     )
 
 
-def save(path: Path, text: str) -> None:
+def save(path: Path, text: str, option: str = "-o") -> None:
     """Write a page: the whole file or nothing, and never over something else.
+
+    Args:
+        path: Where to.
+        text: The page.
+        option: What a person says the name with.
 
     Raises:
         NncliError: Something else is there, or the file cannot be written.
     """
-    refuse_foreign(path)
+    refuse_foreign(path, option)
     write(path, text)
 
 
-def refuse_foreign(path: Path) -> None:
+def refuse_foreign(path: Path, option: str = "-o") -> None:
     """Refuse to write over ``path`` unless it is a page of ours, and where there is no folder.
+
+    Args:
+        path: Where a page is to be written.
+        option: What a person says the name with.
 
     Raises:
         NncliError: Why not.
@@ -61,7 +70,7 @@ def refuse_foreign(path: Path) -> None:
         raise NncliError("there is no such folder", where=str(path.parent), remedy="make it first")
     try:
         if what := path.exists() and irregular(path.stat().st_mode):
-            raise NncliError(f"is {what}, not a file", where=str(path), remedy="choose another name with -o")
+            raise NncliError(f"is {what}, not a file", where=str(path), remedy=f"choose another name with {option}")
         with path.open("rb") as file:
             head = file.read(HEAD)
     except FileNotFoundError:
@@ -69,7 +78,9 @@ def refuse_foreign(path: Path) -> None:
     except OSError as error:
         raise NncliError(f"cannot be written: {error.strerror or error}", where=str(path)) from None
     if GENERATOR.encode() not in head:
-        raise NncliError("exists, and is no page of nncli's", where=str(path), remedy="choose another name with -o")
+        raise NncliError(
+            "exists, and is no page of nncli's", where=str(path), remedy=f"choose another name with {option}"
+        )
 
 
 def embedded(png: bytes) -> str:

@@ -314,6 +314,44 @@ ROWS = [
         "member 1: is of a run; leave it out, or name the run of an ensemble",
         command="explain c.yaml --member 1",
     ),
+    *(
+        run(f"a page that {what}", change, says, command=f"explain c.yaml {asked}")
+        for what, change, asked, says in [
+            ("is no HTML file", nothing, "--html p.png", "p.png: a page is an HTML file; write p.html"),
+            ("has no name", nothing, "--html .", ".: a page is an HTML file; write explain.html"),
+            (
+                "is to replace something else",
+                writes("p.html", "<p>mine</p>"),
+                "--html p.html",
+                "p.html: exists, and is no page of nncli's; choose another name with --html",
+            ),
+            (
+                "is a folder",
+                lambda: Path("p.html").mkdir(),
+                "--html p.html",
+                "p.html: is a folder, not a file; choose another name with --html",
+            ),
+            (
+                "is a pipe",
+                pipe("p.html"),
+                "--html p.html",
+                "p.html: is a pipe, not a file; choose another name with --html",
+            ),
+            ("is to lie nowhere", nothing, "--html a/p.html", "a: there is no such folder; make it first"),
+            (
+                "of more rows than one shows",
+                nothing,
+                "--html p.html --rows 9",
+                "9 rows are too many for a page; take --rows from 1 to 8, or leave --html out",
+            ),
+            (
+                "of a row that there is not",
+                nothing,
+                "--html p.html --row 999",
+                "c: has 42 training rows, row 999 is not among them; take --row from 1 to 42",
+            ),
+        ]
+    ),
     # its files
     *(
         Row(

@@ -72,6 +72,7 @@ def test_the_package_loads_nothing_until_it_is_asked_for_something(home: Path) -
         ("train configs/penguins.yaml training.epochs=2", CONFIG | {"safetensors", "polars"}),
         ("train configs/diabetes.yaml training.epochs=2 --json", CONFIG | {"safetensors"}),
         ("explain configs/iris.yaml --json", CONFIG | {"rich"}),
+        ("explain configs/iris.yaml --html p.html", CONFIG | {"rich"}),
     ],
 )
 def test_a_command_loads_no_more_than_it_needs(line: str, may_load: set[str], home: Path) -> None:
