@@ -23,6 +23,18 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def shortened(text: str, longest: int) -> str:
+    """``text``, in no more characters: without its middle, because names often differ at their end.
+
+    >>> shortened("a rather long name of a class", 16)
+    'a rather…a class'
+    """
+    if len(text) <= longest:
+        return text
+    tail = max(1, (longest - 1) // 2)
+    return f"{text[: longest - tail - 1]}…{text[-tail:]}"
+
+
 def abridged(text: str) -> str:
     """``text``, without its middle where it is longer than a message may be."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 200]} ... {text[-100:]}"

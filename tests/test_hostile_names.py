@@ -34,6 +34,8 @@ COMMANDS = {
     "lr-find": ("lr-find", "c.yaml", "--steps", "20"),
     "resume": ("resume", "run"),
     "reproduce": ("reproduce", "run"),
+    "runs": ("runs", ".", "--sort", "data.drop"),
+    "compare": ("compare", "run", "less"),
 }
 
 
@@ -55,6 +57,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "c.yaml").write_text(json.dumps(config))
     ended = nncli("train", "c.yaml", "--run", "run", cwd=folder)
     assert ended.returncode == 0, ended.stderr
+    config["data"] |= {"drop": [HOSTILE[0], HOSTILE[1]]}
+    (folder / "less.yaml").write_text(json.dumps(config))
+    assert nncli("train", "less.yaml", "--run", "less", cwd=folder).returncode == 0
     return folder
 
 
@@ -94,7 +99,7 @@ def test_no_command_prints_what_is_not_printable(home: Path, command: str) -> No
     assert raw(ended.stdout + ended.stderr) == []
 
 
-@pytest.mark.parametrize("command", ["evaluate", "explain", "validate"])
+@pytest.mark.parametrize("command", ["evaluate", "explain", "validate", "runs", "compare"])
 def test_a_terminal_is_told_no_more_than_a_file(home: Path, command: str) -> None:
     written = in_a_terminal(*COMMANDS[command], cwd=home).replace("\r\n", "\n")
     assert raw(written) == []
@@ -104,6 +109,9 @@ def test_names_are_shown_as_they_are_spelled(home: Path) -> None:
     evaluated = nncli("evaluate", "run", cwd=home).stdout
     for name in SHOWN:
         assert name in evaluated
+    for command in ("runs", "compare"):
+        told = nncli(*COMMANDS[command], cwd=home).stdout
+        assert r"[\x1b[31mred, [bold]x[/bold]]" in told
     explained = nncli("explain", "run", cwd=home).stdout
     assert r"\x1b[31mred" in explained
     assert "[bold]x[/bold]" in explained

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from nncli.cli import (
+    compare,
     evaluate,
     explain,
     export,
@@ -23,6 +24,7 @@ from nncli.cli import (
     report,
     reproduce,
     resume,
+    runs,
     train,
     validate,
 )
@@ -52,6 +54,8 @@ app.command("gradcheck")(gradcheck.gradcheck)
 app.command("explain")(explain.explain)
 app.command("lr-find")(lr_find.lr_find)
 app.command("profile")(profile.profile)
+app.command("runs")(runs.runs)
+app.command("compare")(compare.compare)
 
 
 def _version(wanted: bool) -> None:

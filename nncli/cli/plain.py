@@ -18,8 +18,11 @@ def print_lines(*lines: str, errors: bool = False) -> None:
     Names from strangers may be in them: what is not printable is spelled out.
     """
     stream = sys.stderr if errors else sys.stdout
-    stream.write("".join(f"{printable(line)}\n" for line in lines))
-    stream.flush()
+    try:
+        stream.write("".join(f"{printable(line)}\n" for line in lines))
+        stream.flush()
+    except BrokenPipeError:
+        raise BrokenPipeError from None  # without the number by which typer would know it, and call it a failure
 
 
 def print_json(content: Mapping[str, Any]) -> None:

@@ -136,6 +136,8 @@ def parse_scalar(text: str, where: str) -> Any:
     """
     if text in _WORDS:
         return _WORDS[text]
+    if text[0] not in "+-.0123456789":  # no number begins otherwise
+        return text
     if _NOT_FINITE.fullmatch(text):
         return math.nan if text[1].lower() == "n" else -math.inf if text[0] == "-" else math.inf
     if is_number(text) and len(text) > LONGEST_NUMBER:

@@ -12,7 +12,8 @@ from nncli.errors import RunError
 from nncli.evaluation import ClassReport, Evaluation, evaluation_of
 from nncli.mistakes import worst
 from nncli.pages.certificate import certificate
-from nncli.pages.page import embedded, render
+from nncli.pages.drawn import Drawn, drawn_as
+from nncli.pages.page import render
 from nncli.pages.tables import Table
 from nncli.pictures import pictures_of, save_in
 from nncli.plots.canvas import Picture
@@ -25,18 +26,6 @@ COLUMNS = 12
 """Features of a mistaken row that are shown: of more nobody reads."""
 CLASSES = 50
 """Classes that have a row of their own."""
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A picture in the page."""
-
-    name: str
-    title: str
-    alt: str
-    address: str
-    width: int
-    height: int
 
 
 @dataclass(frozen=True)
@@ -85,9 +74,7 @@ def _evaluation(seen: Seen) -> Evaluation:
 
 
 def _drawn(run: Run, picture: Picture) -> Drawn:
-    png = save_in(run, picture).read_bytes()
-    width, height = (int.from_bytes(png[at : at + 4]) for at in (16, 20))  # as the format says of every PNG file
-    return Drawn(picture.name, picture.title, picture.alt, embedded(png), width, height)
+    return drawn_as(picture, save_in(run, picture).read_bytes())
 
 
 # -- the head ------------------------------------------------------------------------------------------------------

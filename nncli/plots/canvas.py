@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -239,6 +240,14 @@ def refuse_foreign(path: Path) -> None:
         raise NncliError(f"cannot be written: {error.strerror or error}", where=str(path)) from None
     if not (head.startswith(b"\x89PNG\r\n\x1a\n") and f"Software\0{SOFTWARE}".encode() in head):
         raise NncliError("exists, and is no picture of nncli's", where=str(path), remedy="choose another name with -o")
+
+
+@plain
+def written(figure: Figure) -> bytes:
+    """``figure`` as PNG, to be part of a page."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", metadata={"Software": SOFTWARE})
+    return file.getvalue()
 
 
 @plain

@@ -8,7 +8,7 @@ summary that is whole.
 
 from nncli.run.checkpoints import Checkpoints, State
 from nncli.run.directory import MEMBERS, ROOT, Run
-from nncli.run.environment import differences, environment
+from nncli.run.environment import differences, environment, what_matters
 from nncli.run.tensors import digest_of
 
-__all__ = ["MEMBERS", "ROOT", "Checkpoints", "Run", "State", "differences", "digest_of", "environment"]
+__all__ = ["MEMBERS", "ROOT", "Checkpoints", "Run", "State", "differences", "digest_of", "environment", "what_matters"]

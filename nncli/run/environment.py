@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -47,19 +47,23 @@ def _version(package: str) -> str:
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What of it may change the bits, in words: ``numpy was 2.3.1 and is 2.4.6``."""
-    return [f"{name} was {_said(a)} and is {_said(b)}" for name, a, b in _pairs(before, now) if a != b]
+    old = what_matters(before)
+    pairs = ((name, old.get(name), value) for name, value in what_matters(now).items())
+    return [f"{name} was {_said(a)} and is {_said(b)}" for name, a, b in pairs if a != b]
 
 
-def _pairs(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    for key in ("python", "platform", "processor"):
-        yield key, before.get(key), now[key]
-    old, new = (_mapping(content.get("packages")) for content in (before, now))
-    for name in new:
-        if name not in ("numba", "llvmlite"):  # compiled loops give the bits of their NumPy twins
-            yield name, old.get(name), new[name]
-    old, new = (_blas(content) for content in (before, now))
-    for key, name in (("version", "BLAS"), ("architecture", "BLAS kernels"), ("num_threads", "BLAS threads")):
-        yield name, old.get(key), new.get(key)
+def what_matters(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an environment.json may change the bits, by what a person calls it; None for what it does not tell."""
+    # compiled loops give the bits of their NumPy twins
+    packages = {k: v for k, v in _mapping(content.get("packages")).items() if k not in ("numba", "llvmlite")}
+    blas = _blas(content)
+    return {
+        **{key: content.get(key) for key in ("python", "platform", "processor")},
+        **packages,
+        "BLAS": blas.get("version"),
+        "BLAS kernels": blas.get("architecture"),
+        "BLAS threads": blas.get("num_threads"),
+    }
 
 
 def _of_numpy(library: str) -> bool:

@@ -18,6 +18,8 @@ from nncli.text import bytes_text
 
 COPIES = 2
 """What is read is there at least twice: its bytes, and what they mean."""
+SMALL = 2**20
+"""Bytes that any memory has room for."""
 MARK = ".partial"
 """At the end of the name of what is being written."""
 RUBBISH = re.compile(rf"\..+{re.escape(MARK)}|\.tmp\w{{6}}")
@@ -112,7 +114,7 @@ def opened(path: Path, most: int) -> Iterator[tuple[BinaryIO, int]]:
             if found.st_size > most:
                 message = f"is larger ({found.st_size:,} bytes) than it can be ({most:,} bytes)"
                 raise RunError(message, where=str(path))
-            limit = memory_limit()
+            limit = memory_limit() if found.st_size > SMALL else None  # asking takes longer than reading a small one
             if limit is not None and COPIES * found.st_size > limit.bytes:
                 has = f"{limit.whose} {bytes_text(limit.bytes)}"
                 raise RunError(f"is too large ({bytes_text(found.st_size)}) to be read: {has}", where=str(path))

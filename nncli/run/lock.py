@@ -6,17 +6,22 @@ import contextlib
 import os
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from nncli.errors import RunError
 from nncli.filekind import irregular
-from nncli.run.files import cannot
+from nncli.run.files import cannot, opened
 
 NAME = ".lock"
 LONGEST = 200
 """Characters of what the holder says of itself."""
+MOST_OF_IT = 2**20
+"""Bytes that a file may have that is asked whether it is held."""
+PATIENCE = 0.05
+"""Seconds that are waited for a lock."""
 
 
 @contextmanager
@@ -42,7 +47,7 @@ def locked(folder: Path) -> Iterator[None]:
     file = os.fdopen(descriptor, "r+", encoding="utf-8", errors="replace")
     with file:
         try:
-            _take(file.fileno())
+            _take(file.fileno(), patience=PATIENCE)
         except BlockingIOError:
             file.seek(0)
             holder = file.read(LONGEST).strip() or "another process"
@@ -57,7 +62,38 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _take(descriptor: int) -> None:
+def held(folder: Path) -> bool:
+    """Whether a process holds ``folder``. Nothing is written: it may be on a disk that nobody can write to.
+
+    Raises:
+        RunError: It cannot be said.
+    """
+    path = folder / NAME
+    if not (path.exists() or path.is_symlink()):
+        return False
+    with opened(path, MOST_OF_IT) as (file, _):
+        try:
+            _take(file.fileno(), shared=True)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _take(descriptor: int, *, shared: bool = False, patience: float = 0.0) -> None:
+    """Take the lock, or wait for it so many seconds: who only asks whether it is held holds it for a moment, too."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            _try(descriptor, shared=shared)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(PATIENCE / 5)
+        else:
+            return
+
+
+def _try(descriptor: int, *, shared: bool) -> None:
     if sys.platform == "win32":
         import msvcrt
 
@@ -68,4 +104,4 @@ def _take(descriptor: int) -> None:
     else:
         import fcntl
 
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

@@ -15,10 +15,12 @@ import numpy as np
 
 from nncli.engine.buffers import Array
 from nncli.errors import RunError
-from nncli.run.files import cannot, read
+from nncli.run.files import cannot, opened, read
 
 MOST = 2**32
 """Bytes that it may have."""
+END = 2**16
+"""Bytes in which its last row stands, or its first."""
 
 
 class Log:
@@ -105,6 +107,27 @@ class Log:
             return list(csv.DictReader(io.StringIO(text, newline="")))
         except (UnicodeDecodeError, csv.Error) as error:
             raise RunError(f"is no table of metrics ({error})", where=str(self._path), remedy="train again") from None
+
+    def last_row(self) -> dict[str, float]:
+        """The last whole row, as far as its cells are finite numbers, without all the others being read.
+
+        Raises:
+            RunError: It cannot be read.
+        """
+        if not self._path.exists():
+            return {}
+        with opened(self._path, MOST) as (file, size):
+            head = file.readline(END)
+            file.seek(max(len(head), size - END))
+            lines = file.read(END).split(b"\n")[:-1]  # what no line end follows may still be written
+        if not lines or not head.endswith(b"\n"):
+            return {}
+        try:
+            names, cells = (next(csv.reader([line.decode()])) for line in (head, lines[-1]))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise RunError(f"is no table of metrics ({error})", where=str(self._path), remedy="train again") from None
+        found = {name: _floats([cell]) for name, cell in zip(names, cells, strict=False)}
+        return {name: value[0] for name, value in found.items() if value and math.isfinite(value[0])}
 
     def numbers(self) -> dict[str, Array]:
         """Its columns that are numbers, float64, NaN where a cell is empty; nothing if there is no file.

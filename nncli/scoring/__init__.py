@@ -5,7 +5,18 @@ it when they are first asked for.
 """
 
 from nncli.scoring import classes, labels, numbers
-from nncli.scoring.base import Kind, Metric, Scored, name_here, registry
+from nncli.scoring.base import Kind, Metric, Scored, higher_is_better, name_here, registry
 from nncli.scoring.scorer import Scorer
 
-__all__ = ["Kind", "Metric", "Scored", "Scorer", "classes", "labels", "name_here", "numbers", "registry"]
+__all__ = [
+    "Kind",
+    "Metric",
+    "Scored",
+    "Scorer",
+    "classes",
+    "higher_is_better",
+    "labels",
+    "name_here",
+    "numbers",
+    "registry",
+]

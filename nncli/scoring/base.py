@@ -120,11 +120,24 @@ class ByScikitLearn(Metric):
 
 
 registry: Registry[Metric] = Registry("metric")
+SPLITS = ("train_", "validation_", "test_", "out_of_fold_")
+"""What stands in front of a metric in the name of a figure, and says of which rows it is."""
 
 
 def name_here(function: str) -> str | None:
     """The first metric that is the function of ``sklearn.metrics`` of this name."""
     return next((metric.name for metric in registry if metric.function == function), None)
+
+
+def higher_is_better(figure: str) -> bool | None:
+    """Which way a figure of a run gets better, ``test_accuracy``; None for one that is not known.
+
+    >>> from nncli.scoring import higher_is_better
+    >>> higher_is_better("test_accuracy"), higher_is_better("out_of_fold_loss"), higher_is_better("test_fortune")
+    (True, False, None)
+    """
+    name = next((figure.removeprefix(split) for split in SPLITS if figure.startswith(split)), figure)
+    return registry[name].higher_is_better if name in registry else False if name == "loss" else None
 
 
 def by_scikit_learn(function: str, truth: Array, predicted: Array, **settings: Any) -> float:

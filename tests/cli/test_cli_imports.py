@@ -62,6 +62,9 @@ def test_the_package_loads_nothing_until_it_is_asked_for_something(home: Path) -
         ("explain --help", TYPER),
         ("lr-find --help", TYPER),
         ("profile --help", TYPER),
+        ("runs --help", TYPER),
+        ("compare --help", TYPER),
+        ("runs", CONFIG),
         ("profile configs/digits.yaml --steps 5", CONFIG | {"rich", "scipy"}),  # numba loads scipy
         ("validate --schema", CONFIG),
         ("validate configs/iris.yaml", CONFIG | {"rich"}),
@@ -89,6 +92,13 @@ def test_a_training_loads_the_gradient_check_and_scikit_learn_when_they_are_need
 def test_a_run_on_numbers_is_evaluated_without_scikit_learn(home: Path) -> None:
     loaded_by_command("train configs/diabetes.yaml training.epochs=1", home)
     assert HEAVY & loaded_by_command("evaluate latest", home) <= CONFIG | {"safetensors", "rich"}
+
+
+def test_runs_are_compared_without_scikit_learn_or_matplotlib(home: Path) -> None:
+    for _ in range(2):
+        loaded_by_command("train configs/diabetes.yaml training.epochs=1", home)
+    assert HEAVY & loaded_by_command("runs --sort test_r2", home) <= CONFIG
+    assert HEAVY & loaded_by_command("compare runs/diabetes latest", home) <= CONFIG | {"rich", "safetensors"}
 
 
 def test_from_python_a_training_loads_as_little(home: Path) -> None:

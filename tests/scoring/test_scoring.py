@@ -12,7 +12,7 @@ from sklearn import metrics as scikit_learn
 
 from nncli.data.preprocess import Task
 from nncli.engine.metrics import decide, decide_labels
-from nncli.scoring import Kind, Metric, Scored, registry
+from nncli.scoring import Kind, Metric, Scored, higher_is_better, registry
 from nncli.scoring.base import ByScikitLearn
 from nncli.scoring.classes import Brier, LogLoss, RocAuc, TopKAccuracy
 from nncli.scoring.numbers import Mape, MaxError, MeanPinballLoss, MeanPoissonDeviance
@@ -168,3 +168,11 @@ def test_two_free_outputs_rank_rows_by_the_lead_of_the_second() -> None:
     found = RocAuc().compute(Scored(kind, truth, outputs, decide(outputs)))
     assert found == 1  # the second output alone would rank three pairs of four the wrong way
     assert scikit_learn.roc_auc_score(truth, outputs[:, 1]) == 0
+
+
+def test_a_figure_of_a_run_gets_better_as_its_metric_does() -> None:
+    for metric in registry:
+        for split in ("train", "validation", "test", "out_of_fold"):
+            assert higher_is_better(f"{split}_{metric.name}") is metric.higher_is_better
+    assert higher_is_better("test_loss") is False
+    assert higher_is_better("epochs") is None
