@@ -336,14 +336,15 @@ class Report(Strict):
         "or what MLflow takes by itself",
     )
 
-
-def _anchored(place: bool | str) -> bool | str:
-    """Where MLflow keeps its runs, found from every folder as it is from this one."""
-    if not isinstance(place, str) or place in ("databricks", "databricks-uc", "uc"):
-        return place
-    if place.startswith(SQLITE):
-        return f"{SQLITE}{Path(place.removeprefix(SQLITE)).resolve()}"
-    return place if re.match(r"[A-Za-z][\w+.-]+:", place) else str(Path(place).resolve())
+    @property
+    def mlflow_place(self) -> bool | str:
+        """The same, found from every folder as it is from this one."""
+        place = self.mlflow
+        if not isinstance(place, str) or place in ("databricks", "databricks-uc", "uc"):
+            return place
+        if place.startswith(SQLITE):
+            return f"{SQLITE}{Path(place.removeprefix(SQLITE)).resolve()}"
+        return place if re.match(r"[A-Za-z][\w+.-]+:", place) else str(Path(place).resolve())
 
 
 class Config(Strict):
@@ -422,7 +423,7 @@ class Config(Strict):
         for key in keys:
             path = self.data_path(key)
             content["data"][key] = None if path is None else str(path.resolve())
-        content["report"]["mlflow"] = _anchored(self.report.mlflow)
+        content["report"]["mlflow"] = self.report.mlflow_place
         return content
 
     def untracked(self) -> Config:

@@ -36,6 +36,7 @@ SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
     "MLFLOW_ALLOW_FILE_STORE": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -62,8 +63,8 @@ def problems(said: bool | str) -> Iterator[tuple[str, str]]:
         try:
             MlflowClient(tracking_uri=uri).search_experiments(max_results=1)
         except Exception as error:  # noqa: BLE001  # MLflow, and each of its stores, has exceptions of its own
-            remedy = "start it, or name another; report.mlflow=false trains without"
-            yield f"{_without_password(uri)} does not answer: {_first_line(error)}", remedy
+            remedy = "name another, or train with report.mlflow=false"
+            yield f"{_without_password(uri)} cannot be used: {_reason(error)}", remedy
 
 
 def begin(beginning: Beginning) -> Tracked | None:
@@ -350,6 +351,14 @@ def _without_password(uri: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _first_line(error: Exception) -> str:
+def _reason(error: Exception) -> str:
+    """What is at the bottom of it: that a server is not there is said three exceptions deep."""
+    deepest: BaseException = error
+    while cause := deepest.__cause__ or deepest.__context__:
+        deepest = cause
+    if isinstance(deepest, TimeoutError):
+        return "it does not answer"
+    if isinstance(deepest, OSError) and deepest.strerror:
+        return deepest.strerror
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

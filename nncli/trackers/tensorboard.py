@@ -28,6 +28,7 @@ BINS = "bin_"
 def problems() -> Iterator[tuple[str, str]]:
     """What keeps it from being used, and the remedy."""
     try:
+        import tensorboard
         import tensorboard.compat.proto.event_pb2  # noqa: F401
     except ImportError as error:
         missing = isinstance(error, ModuleNotFoundError) and error.name == "tensorboard"
@@ -50,7 +51,7 @@ def begin(beginning: Beginning) -> EventFile:
         file.close()
         raise
     for old in earlier:
-        old.unlink(missing_ok=True)
+        os.truncate(old, 0)  # a TensorBoard that reads it stays with one that it cannot open any more
     return file
 
 

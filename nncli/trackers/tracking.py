@@ -33,7 +33,8 @@ def require(config: Config) -> None:
     if config.report.mlflow is not False:
         from nncli.trackers import mlflow
 
-        problems += [config.problem("report.mlflow", *problem) for problem in mlflow.problems(config.report.mlflow)]
+        found = mlflow.problems(config.report.mlflow_place)
+        problems += [config.problem("report.mlflow", *problem) for problem in found]
     if problems:
         raise ConfigError(problems)
 
