@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from trackers.watching import CONFIG, Stop, client, curves, id_of, runs_of, stop_in_epoch, table, without_seconds
@@ -121,7 +122,9 @@ def test_what_it_takes_by_itself_is_a_database_and_stdout_is_ours(
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr(sys, "argv", ["nncli", "train", "c.yaml", "report.mlflow=true", "--run", "run", "--json"])
-    main()
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
     out, err = capfd.readouterr()
     assert json.loads(out)["status"] == "completed"
     assert not [line for line in err.splitlines() if not line.startswith(("classification: ", "epoch "))]
@@ -187,6 +190,14 @@ def test_a_missing_package_is_said_before_any_work(monkeypatch: pytest.MonkeyPat
 # -- a server ----------------------------------------------------------------------------------------------------------
 
 
+def healthy(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
 @contextmanager
 def server() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """MLflow's own, which has its database in the current folder."""
@@ -199,10 +210,7 @@ def server() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         process = subprocess.Popen(line, stdout=log, stderr=log, start_new_session=True)
     try:
         deadline = time.monotonic() + 120
-        while True:
-            with socket.socket() as asked:
-                if asked.connect_ex(("127.0.0.1", port)) == 0:
-                    break
+        while not healthy(f"http://127.0.0.1:{port}/health"):
             assert process.poll() is None, Path("server.log").read_text()
             assert time.monotonic() < deadline, Path("server.log").read_text()
             time.sleep(0.2)
@@ -227,8 +235,8 @@ def told_after(process: subprocess.Popen[bytes], epoch: int, number: int) -> Any
 @pytest.mark.skipif(find_spec("flask") is None, reason="mlflow-skinny has no server: pip install mlflow")
 def test_a_server_has_the_same_and_a_training_outlives_it(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = content(nncli.train(nncli.load_config("c.yaml", ["training.epochs=300"]), directory="whole"))
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with server() as (uri, process):
         on = [f"report.mlflow={uri}", "training.epochs=300"]
         run = nncli.train(nncli.load_config("c.yaml", on), directory="run")
