@@ -154,8 +154,8 @@ class EventFile:
             "bucket_limit": limits,
             "bucket": counts,
         }
-        value = {"tag": f"{row['of']}/{row['tensor']}", "histo": histogram}
-        self._add(now, int(row["epoch"] or 0), summary={"value": [value]})
+        tag = _tag_of(str(row["of"]), str(row["tensor"]))
+        self._add(now, int(row["epoch"] or 0), summary={"value": [{"tag": tag, "histo": histogram}]})
 
     def _config(self, beginning: Beginning, now: float) -> None:
         """The config to be read, and as what TensorBoard tells and sorts runs by."""
@@ -210,6 +210,11 @@ class _Pending:
         if self._open:
             self._open = False
             os.close(self._descriptor)
+
+
+def _tag_of(of: str, tensor: str) -> str:
+    """A tensor and its gradient side by side, and behind the curves: the page sorts its sections by name."""
+    return f"weights/{tensor}" if of == "weights" else f"weights/{tensor}.{of.removesuffix('s')}"
 
 
 def _second(path: Path) -> int:

@@ -34,10 +34,11 @@ def test_every_column_is_a_curve_and_every_histogram_is_there() -> None:
     assert event_curves(run.path) == at_float32(table(run.path))
     found = events(run.path)
     rows = run.distributions.rows()
-    kept = {f"{row['of']}/{row['tensor']}" for row in rows}
-    assert set(found.Tags()["histograms"]) == kept
-    for tag in kept:
-        its = [row for row in rows if f"{row['of']}/{row['tensor']}" == tag]
+    kept = {(row["of"], row["tensor"]) for row in rows}
+    tags = {(of, tensor): f"weights/{tensor}" + ".gradient" * (of == "gradients") for of, tensor in kept}
+    assert set(found.Tags()["histograms"]) == set(tags.values())
+    for what, tag in tags.items():
+        its = [row for row in rows if (row["of"], row["tensor"]) == what]
         histograms = found.Histograms(tag)
         assert [event.step for event in histograms] == [int(row["epoch"]) for row in its]
         for event, row in zip(histograms, its, strict=True):
