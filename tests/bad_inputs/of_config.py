@@ -715,7 +715,7 @@ ROWS = [
     override(
         "a tracking server without a name",
         "report.mlflow=''",
-        'override "report.mlflow="  report.mlflow: x',
+        "override 'report.mlflow='  report.mlflow: must be true or false or text (is empty)",
     ),
     override(
         "a password of a tracking server",
