@@ -11,6 +11,7 @@ import os
 import re
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -51,7 +52,7 @@ def problems(said: bool | str) -> Iterator[tuple[str, str]]:
         message = "a password does not go into a config, which is kept with the run"
         yield message, "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
         return
-    with _settings():
+    with _settings(), _hushed():
         try:
             from mlflow import MlflowClient
         except ImportError as error:
@@ -76,7 +77,8 @@ def begin(beginning: Beginning) -> Tracked | None:
     held = ExitStack()
     try:
         held.enter_context(_settings())
-        return Tracked(beginning, parent, held)
+        with _hushed():
+            return Tracked(beginning, parent, held)
     except BaseException:
         held.close()
         raise
@@ -311,6 +313,14 @@ def _settings() -> Iterator[None]:
             logger.setLevel(level)
         for name in ours:
             os.environ.pop(name, None)
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Within, no word of what MLflow, or what it stands on, will do away with: it is not for who trains to change."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _uri(said: bool | str, kept: Mapping[str, str] | None) -> str:
