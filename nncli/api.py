@@ -12,6 +12,7 @@ from nncli.ensembles import begin_ensemble, plan_ensemble, start_member, train_m
 from nncli.finishing import finish
 from nncli.run import MEMBERS, Run
 from nncli.starting import start
+from nncli.trackers import require, tracked
 from nncli.training.events import Event
 from nncli.training.memory import refuse_too_large
 
@@ -49,6 +50,7 @@ def train(
         DivergedError: The training left the finite numbers. The run holds the last good weights.
         Interrupted: SIGINT or SIGTERM came. The run holds the weights of that moment.
     """
+    require(config)
     told: Any = {"began": began, "warned": warned, "observe": observe}
     if config.ensemble is not None:
         plan = plan_ensemble(config)
@@ -60,7 +62,8 @@ def train(
 
         with run.locked():
             begin_ensemble(run, plan)
-            train_members(run, plan, train_member, turn)
+            with tracked(run, plan.config.resolved(), warned):
+                train_members(run, plan, train_member, turn)
     else:
         experiment = build(config)
         refuse_too_large(experiment)

@@ -19,6 +19,7 @@ from nncli.engine.optimizers import Optimizer
 from nncli.errors import DivergedError, NncliError
 from nncli.run import Run, State, environment
 from nncli.scoring.scorer import finite_or_none
+from nncli.trackers import Tracking
 from nncli.training.checkpointing import Due
 from nncli.training.distributions import distributions, is_kept
 from nncli.training.events import Ended, EpochEnded, Event
@@ -52,7 +53,12 @@ def resolved(experiment: Experiment) -> dict[str, Any]:
 
 
 def record(
-    run: Run, trainer: Trainer, start: FirstLoss, signal: Callable[[], int], observe: Callable[[Event], None]
+    run: Run,
+    trainer: Trainer,
+    start: FirstLoss,
+    signal: Callable[[], int],
+    observe: Callable[[Event], None],
+    tracking: Tracking,
 ) -> None:
     """Run ``trainer``, and write what it tells.
 
@@ -62,6 +68,7 @@ def record(
         start: The first loss.
         signal: The number of the signal that came, or 0.
         observe: Called with every event.
+        tracking: Is told what is written of the epochs.
 
     Raises:
         RunError: A file cannot be written; the last checkpoint is whole.
@@ -78,18 +85,26 @@ def record(
         kept.save(State(state.vectors, {**state.numbers, **positions}))
 
     looks = experiment.config.report.plots is not False
+
+    def look(epoch: int) -> None:
+        spread = [*distributions(trainer, epoch)]
+        run.distributions.append(*spread)
+        tracking.distributions(spread)
+
     if looks and trainer.steps == 0:
         with failure_recorded(run):
-            run.distributions.append(*distributions(trainer, 0))
+            look(0)
     with failure_recorded(run, MemoryError):
         first = trainer.run(lambda: bool(signal()), due.steps)
         events = chain([next(first)], first)  # all arrays are made before the first event
     for event in events:
         with failure_recorded(run):
             if isinstance(event, EpochEnded):
-                run.metrics.append(event.row())
+                row = event.row()
+                run.metrics.append(row)
+                tracking.epoch(row)
                 if looks and is_kept(event.epoch):
-                    run.distributions.append(*distributions(trainer, event.epoch))
+                    look(event.epoch)
             if saves and (due.at(event) or (isinstance(event, Ended) and event.status != "diverged")):
                 keep()
             if isinstance(event, Ended):

@@ -92,7 +92,7 @@ def reproduce(
     summary = run.read_json("summary.json")
     if summary.get("status") not in ("completed", "stopped_early", "diverged"):
         raise RunError("its training has not ended", where=str(run.path), remedy=f"nncli resume {run.path} goes on")
-    config = load_config(run.path / "config.yaml")
+    config = load_config(run.path / "config.yaml").untracked()
     experiment = build(config)
     if run.read_json("environment.json").get("data") != experiment.dataset.fingerprint:
         message = "the data changed since the training, which cannot be repeated"

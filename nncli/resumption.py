@@ -25,6 +25,7 @@ from nncli.finishing import finish
 from nncli.recording import begin, record, resolved
 from nncli.run import Run, differences, digest_of, environment
 from nncli.run.outcome import says_how_it_ended
+from nncli.trackers import require, tracked
 from nncli.trained import load_run
 from nncli.training.events import Event
 from nncli.training.interrupt import stop_on_signal
@@ -87,6 +88,8 @@ def resume(
         before, config = load_config(file), load_config(file, overrides)
         changes = _changes(before, config)
         whole = not changes and (_is_whole(run) if config.ensemble is None else _is_whole_ensemble(run, config))
+        if not whole:
+            require(config)
         if whole:
             warned(f"{run.path} is complete: nothing is left to do; training.epochs=N trains for longer")
         elif config.ensemble is None:
@@ -140,7 +143,8 @@ def _go_on(run: Run, before: Config, config: Config, tables: Tables | None, told
             run.write_config(resolved(experiment))
         run.write_json("summary.json", {"status": "running"})
         told.began(experiment, run)
-        record(run, trainer, start, signal, told.observe)
+        with tracked(run, resolved(experiment), warned) as tracking:
+            record(run, trainer, start, signal, told.observe, tracking)
 
 
 def _go_on_together(
@@ -180,7 +184,8 @@ def _go_on_together(
             if _changes(before, config) or not _is_whole(member):
                 _go_on(member, before, config, plan.tables, told)
 
-    train_members(run, plan, train, turn)
+    with tracked(run, plan.config.resolved(), told.warned):
+        train_members(run, plan, train, turn)
 
 
 def _refuse_diverged(run: Run) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 
 from nncli.builder import Experiment
 from nncli.errors import GradientError
-from nncli.recording import Interrupted, begin, failure_recorded, record
+from nncli.recording import Interrupted, begin, failure_recorded, record, resolved
 from nncli.run import Run
+from nncli.trackers import tracked
 from nncli.training.events import Event
 from nncli.training.interrupt import stop_on_signal
 from nncli.training.sanity import first_loss, warning
@@ -49,7 +50,8 @@ def start(
             start = first_loss(experiment, trainer.weights)
         if text := warning(experiment, start):
             warned(text)
-        record(run, trainer, start, signal, observe)
+        with tracked(run, resolved(experiment), warned) as tracking:
+            record(run, trainer, start, signal, observe, tracking)
 
 
 def _check_first(experiment: Experiment, run: Run, signal: Callable[[], int]) -> Proof:

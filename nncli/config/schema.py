@@ -55,6 +55,7 @@ Seed = Annotated[int, Ge(0), Lt(2**63)]
 Count = Annotated[int, Ge(1), Le(1_000_000_000)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=64)]
 Text = Annotated[str, StringConstraints(min_length=1)]
+SQLITE = "sqlite:///"
 
 
 class Fold(Strict):
@@ -328,6 +329,22 @@ class Report(Strict):
         "auto",
         description="pictures at the end; auto: of a training that took a minute, others wait for `nncli report`",
     )
+    tensorboard: bool = Field(False, description="event files for TensorBoard, in the run's folder tensorboard")
+    mlflow: bool | Text = Field(
+        False,
+        description="a run of MLflow: the URI of its server, sqlite:///FILE, or a folder; true: MLFLOW_TRACKING_URI, "
+        "or what MLflow takes by itself",
+    )
+
+    @property
+    def mlflow_place(self) -> bool | str:
+        """The same, found from every folder as it is from this one."""
+        place = self.mlflow
+        if not isinstance(place, str) or place in ("databricks", "databricks-uc", "uc"):
+            return place
+        if place.startswith(SQLITE):
+            return f"{SQLITE}{Path(place.removeprefix(SQLITE)).resolve()}"
+        return place if re.match(r"[A-Za-z][\w+.-]+:", place) else str(Path(place).resolve())
 
 
 class Config(Strict):
@@ -406,7 +423,13 @@ class Config(Strict):
         for key in keys:
             path = self.data_path(key)
             content["data"][key] = None if path is None else str(path.resolve())
+        content["report"]["mlflow"] = self.report.mlflow_place
         return content
+
+    def untracked(self) -> Config:
+        """The same training, of which no tracker is told."""
+        report = self.report.model_copy(update={"tensorboard": False, "mlflow": False})
+        return self.model_copy(update={"report": report})
 
     def problem(self, path: str | KeyPath, message: str, remedy: str = "") -> Problem:
         """``message`` about the value at ``path`` (``model.layers.0.units``), with its position in the file."""

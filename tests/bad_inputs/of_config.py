@@ -703,6 +703,27 @@ ROWS = [
         "override 'training.epochs='  training.epochs: must be a whole number (is empty)",
     ),
     override(
+        "an event file with a name",
+        "report.tensorboard=events",
+        "override 'report.tensorboard=events'  report.tensorboard: must be true or false (is 'events')",
+    ),
+    override(
+        "a tracking server that is a number",
+        "report.mlflow=5000",
+        "override 'report.mlflow=5000'  report.mlflow: must be true or false or text (is 5000)",
+    ),
+    override(
+        "a tracking server without a name",
+        "report.mlflow=''",
+        "override 'report.mlflow='  report.mlflow: must be true or false or text (is empty)",
+    ),
+    override(
+        "a password of a tracking server",
+        "report.mlflow=https://me:secret@tracking.example.com",
+        "override 'report.mlflow=https://me:secret@tracking.example.com'  report.mlflow: a password does not go into a "
+        "config, which is kept with the run; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
+    ),
+    override(
         "an override with an index out of range",
         "model.layers.7.units=3",
         "override 'model.layers.7.units=3': model.layers has no entry 7: there are 2, counted from 0",
