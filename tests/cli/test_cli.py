@@ -17,10 +17,15 @@ import sys
 import termios
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
+
+from nncli.cli.main import main
+from nncli.gradcheck.pieces import count_pieces, pieces
+from nncli.gradcheck.self_test import count_faults, planted
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 ALL = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
@@ -152,23 +157,54 @@ def test_five_mistakes_are_answered_by_five_lines_with_positions(home: Path) -> 
     assert all(position.startswith("wrong.yaml:") for position in positions)
 
 
-def test_gradcheck_without_a_network_proves_every_piece(home: Path) -> None:
-    report = json.loads(nncli("gradcheck", "--json", cwd=home).stdout)
+def said_twice(
+    patch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], checks: str, *arguments: str
+) -> tuple[dict[str, Any], str]:
+    """The JSON and the table of a command, run in this process: what ``checks`` gives is worked out once for both."""
+    module, _, name = checks.rpartition(".")
+    work, done = getattr(sys.modules[module], name), []
+    patch.setattr(checks, lambda: (done.append(check) or check for check in work()))
+    assert called(patch, *arguments, "--json") == 0
+    report = json.loads(capfd.readouterr().out)
+    patch.setattr(checks, lambda: iter(done))
+    assert called(patch, *arguments) == 0
+    return report, capfd.readouterr().out
+
+
+def called(patch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The exit code of a command that runs in this process."""
+    interrupt = signal.getsignal(signal.SIGINT)
+    patch.setattr(sys, "argv", ["nncli", *arguments])
+    try:
+        main()
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    finally:
+        signal.signal(signal.SIGINT, interrupt)
+    return 0
+
+
+def test_gradcheck_without_a_network_proves_every_piece(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    report, table = said_twice(monkeypatch, capfd, "nncli.gradcheck.pieces.check_pieces", "gradcheck")
     assert report["passed"]
     assert {piece["kind"] for piece in report["pieces"]} >= {"activation", "loss", "layer", "penalty", "optimizer"}
-    table = nncli("gradcheck", cwd=home)
-    assert table.returncode == 0
-    assert f"all {len(report['pieces'])} pieces are right" in table.stdout
+    expected = [(piece.kind, piece.piece, "right") for piece in pieces()]
+    assert [(piece["kind"], piece["piece"], piece["verdict"]) for piece in report["pieces"]] == expected
+    assert count_pieces() == len(expected)
+    assert f"all {len(report['pieces'])} pieces are right" in table
 
 
-def test_the_self_test_finds_every_fault(home: Path) -> None:
-    table = nncli("gradcheck", "--self-test", cwd=home)
-    assert table.returncode == 0
-    report = json.loads(nncli("gradcheck", "--self-test", "--json", cwd=home).stdout)
+def test_the_self_test_finds_every_fault(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    report, table = said_twice(monkeypatch, capfd, "nncli.gradcheck.self_test.self_test", "gradcheck", "--self-test")
     assert report["passed"]
     assert all(len(fault["found_by"]) >= 2 for fault in report["faults"])
-    assert f"all {len(report['faults'])} planted faults were found" in table.stdout
-    assert "MISSED" not in table.stdout
+    expected = [(one.fault, one.variant) for one in planted()]
+    assert [(fault["fault"], fault["variant"]) for fault in report["faults"]] == expected
+    assert count_faults() == len(expected)
+    assert f"all {len(report['faults'])} planted faults were found" in table
+    assert "MISSED" not in table
 
 
 def test_a_planted_fault_fails_with_the_guilty_tensor_named_first(home: Path) -> None:
