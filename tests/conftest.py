@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from nncli.machine import choose_products
 
@@ -11,5 +12,10 @@ pytest_plugins = ["browser"]
 # Two workers with two BLAS threads each fight over two cores; set before anything imports NumPy.
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+
+# Tests start hundreds of processes: without caches of its bytecode, each compiles all of nncli anew, and takes a third
+# longer. What is cached lies in __pycache__, beside the source.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 choose_products()  # as the command does: what is trained here has the bits of what is trained in a process of its own

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from commands import called
 from networks import point
 
 from nncli import explain_network, load_config, train
@@ -296,16 +294,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def nncli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "nncli.cli.main", *arguments]
-    return subprocess.run(
-        command, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=120
-    )
-
-
 def test_a_run_is_shown_at_the_weights_in_its_files(home: Path) -> None:
     run = train(load_config("configs/penguins.yaml", ["training.epochs=3"]))
-    shown = json.loads(nncli("explain", "latest", "--row", "9", "--json").stdout)
+    shown = json.loads(called("explain", "latest", "--row", "9", "--json").stdout)
     weights = run.load_weights(shown["weights"])
     assert shown["weights"] == "best"  # of early stopping
     tensors = {q["tensor"]: q["values"] for layer in shown["layers"] for q in layer["parameters"].values()}
@@ -362,7 +353,7 @@ def test_the_first_and_the_last_row_can_be_asked_for() -> None:
     ],
 )
 def test_a_wrong_question_gets_a_line_and_exit_code_2(home: Path, arguments: list[str], says: str) -> None:
-    result = nncli("explain", *arguments)
+    result = called("explain", *arguments)
     assert result.returncode == 2
     assert says in result.stderr
     assert "Traceback" not in result.stderr
@@ -370,13 +361,13 @@ def test_a_wrong_question_gets_a_line_and_exit_code_2(home: Path, arguments: lis
 
 
 def test_overrides_change_a_config_and_are_refused_for_a_run(home: Path) -> None:
-    shown = nncli("explain", "configs/two_layers.yaml", "model.layers.0.units=5")
+    shown = called("explain", "configs/two_layers.yaml", "model.layers.0.units=5")
     assert shown.returncode == 0
     assert shown.stdout.startswith("two_layers: regression, 2-5-1, at its initial weights\n")
     assert "\x1b" not in shown.stdout
     assert shown.stderr == ""
     run = train(load_config("configs/iris.yaml", ["training.epochs=1"]))
-    refused = nncli("explain", str(run.path), "seed=1")
+    refused = called("explain", str(run.path), "seed=1")
     assert refused.returncode == 2
     assert refused.stderr == "runs/iris: a run is shown as it is; overrides go with a config\n"
 

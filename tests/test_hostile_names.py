@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -11,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import Ended, called
 
 HOSTILE = (
     "\x1b[31mred",
@@ -63,9 +65,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def nncli(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "nncli.cli.main", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, encoding="utf-8", check=False, timeout=120)
+def nncli(*arguments: str, cwd: Path) -> Ended:
+    with contextlib.chdir(cwd):
+        return called(*arguments)
 
 
 def in_a_terminal(*arguments: str, cwd: Path) -> str:

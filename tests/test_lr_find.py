@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import Ended, called
 
 import nncli
 from nncli.builder import build
@@ -165,8 +166,8 @@ def test_the_picture_shows_losses_and_rates_with_their_names() -> None:
 COMMAND = [sys.executable, "-m", "nncli.cli.main", "lr-find"]
 
 
-def lr_find(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=120)
+def lr_find(*arguments: str) -> Ended:
+    return called("lr-find", *arguments)
 
 
 def test_the_command_prints_a_table_and_a_suggestion_and_draws() -> None:

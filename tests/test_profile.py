@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import Ended, called
 
 import nncli
 from nncli.builder import build
@@ -374,8 +375,8 @@ LBFGS = ("optimizer=lbfgs", "training.batch_size=full")
 COMMAND = [sys.executable, "-m", "nncli.cli.main", "profile"]
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=120)
+def command(*arguments: str) -> Ended:
+    return called("profile", *arguments)
 
 
 def test_the_command_prints_a_table_or_json() -> None:

@@ -20,7 +20,6 @@ from nncli.engine.optimizers import Optimizer
 from nncli.engine.penalties import NO_PENALTY, Penalty
 from nncli.engine.residual import Fork, Join
 from nncli.gradcheck.check import check_point
-from nncli.gradcheck.copies import Point
 from nncli.gradcheck.samples import enlarged, sample_embedding, sample_network, sample_points
 from nncli.gradcheck.verdict import Proof, Verdict
 
@@ -52,12 +51,40 @@ class PieceCheck:
 
 
 @dataclass(frozen=True)
-class _Sample:
+class Sample:
+    """A piece in a network of its own, with layers before and behind it."""
+
     kind: str
     piece: str
     network: Network
     seed: int = 0
     weighted: bool = False
+
+    def check(self, seed: int = 0) -> PieceCheck:
+        """Check its gradients at all points where it is looked at."""
+        ordinary, single = (
+            sample_points(self.network, n=n, seed=seed + self.seed, weighted=self.weighted) for n in (6, 1)
+        )
+        points = [*ordinary, *single, *map(enlarged, ordinary)]
+        proof = Proof(tuple(check for point in points for check in check_point(point, seed=seed).checks))
+        return PieceCheck(self.kind, self.piece, proof)
+
+
+@dataclass(frozen=True)
+class Update:
+    """An optimizer, of which it is the update that is checked."""
+
+    optimizer: Optimizer
+    kind: str = "optimizer"
+
+    @property
+    def piece(self) -> str:
+        """Its name and settings."""
+        return described(self.optimizer)
+
+    def check(self, seed: int = 0) -> PieceCheck:
+        """Compare it with its paper's formula."""
+        return PieceCheck(self.kind, self.piece, update_error=update_error(self.optimizer, seed))
 
 
 @dataclass(frozen=True)
@@ -104,57 +131,51 @@ def check_pieces(seed: int = 0) -> Iterator[PieceCheck]:
     six that are large, where activations are saturated or beyond their last kink; and, where it is another function as
     it predicts, at both.
     """
-    for sample in _samples():
-        ordinary, single = (
-            sample_points(sample.network, n=n, seed=seed + sample.seed, weighted=sample.weighted) for n in (6, 1)
-        )
-        points = [*ordinary, *single, *map(enlarged, ordinary)]
-        yield PieceCheck(sample.kind, sample.piece, _joined(points, seed))
-    for record in optimizers.update_rules():
-        for optimizer in variants(record()):
-            yield PieceCheck("optimizer", described(optimizer), update_error=update_error(optimizer, seed))
+    return (piece.check(seed) for piece in pieces())
 
 
 def count_pieces() -> int:
     """How many checks ``check_pieces`` will give."""
-    updates = sum(1 for record in optimizers.update_rules() for _ in variants(record()))
-    return sum(1 for _ in _samples()) + updates
+    return sum(1 for _ in pieces())
 
 
-def _joined(points: list[Point], seed: int) -> Proof:
-    return Proof(tuple(check for point in points for check in check_point(point, seed=seed).checks))
+def pieces() -> Iterator[Sample | Update]:
+    """What ``check_pieces`` checks, one after the other."""
+    yield from _samples()
+    for record in optimizers.update_rules():
+        yield from map(Update, variants(record()))
 
 
-def _samples() -> Iterator[_Sample]:
+def _samples() -> Iterator[Sample]:
     mse = MeanSquaredError()
     for record in activations.registry:
         for activation in variants(record()):
-            yield _Sample("activation", described(activation), sample_network([Activate(activation)], Tanh(), mse))
+            yield Sample("activation", described(activation), sample_network([Activate(activation)], Tanh(), mse))
     for pair in pairs():
-        yield _Sample("loss", str(pair), pair.network(Sigmoid()), seed=3)
+        yield Sample("loss", str(pair), pair.network(Sigmoid()), seed=3)
     for pair in {pair.loss.name: pair for pair in pairs() if pair.targets > 1}.values():
-        yield _Sample("row weights", str(pair), pair.network(Sigmoid()), seed=3, weighted=True)
+        yield Sample("row weights", str(pair), pair.network(Sigmoid()), seed=3, weighted=True)
     for bias in (True, False):
         network = sample_network([Activate(Tanh()), Dense(5, bias=bias)], Tanh(), mse)
-        yield _Sample("layer", f"dense{'' if bias else ' without bias'}", network)
+        yield Sample("layer", f"dense{'' if bias else ' without bias'}", network)
     for kind in norms.registry:
         for norm in variants(kind()):
-            yield _Sample("norm", described(norm), sample_network([Normalize(norm), Activate(Tanh())], Tanh(), mse))
+            yield Sample("norm", described(norm), sample_network([Normalize(norm), Activate(Tanh())], Tanh(), mse))
     for numbers in embeddings.registry:
         for embedding in variants(numbers()):
             penalty = Penalty(l2=0.1)
             front = sample_embedding(embedding, penalty=penalty)
             network = sample_network([Activate(Tanh())], Tanh(), mse, penalty=penalty, front=front)
-            yield _Sample("number embedding", described(embedding), network)
+            yield Sample("number embedding", described(embedding), network)
     for name, layer in (("dropout (its mask frozen)", Dropout(0.4)), ("noise (frozen)", GaussianNoise(0.4))):
-        yield _Sample("layer", name, sample_network([Activate(Tanh()), layer], Tanh(), mse))
+        yield Sample("layer", name, sample_network([Activate(Tanh()), layer], Tanh(), mse))
     for units in (5, 6):
         block: list[Layer] = [Fork(), Dense(units), Activate(Tanh()), Join(5, units)]
         name = "residual block" if units == 5 else "residual block with a projection"
-        yield _Sample("layer", name, sample_network([Activate(Tanh()), *block], Tanh(), mse))
+        yield Sample("layer", name, sample_network([Activate(Tanh()), *block], Tanh(), mse))
     for penalty in (Penalty(l1=0.1), Penalty(l2=0.1), Penalty(l1=0.2, l2=0.3)):
         network = sample_network([Activate(Tanh())], Tanh(), mse, penalty=penalty)
-        yield _Sample("penalty", f"l1={penalty.l1:g}, l2={penalty.l2:g}", network)
+        yield Sample("penalty", f"l1={penalty.l1:g}, l2={penalty.l2:g}", network)
 
 
 def variants(record: Any) -> Iterator[Any]:

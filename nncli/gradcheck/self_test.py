@@ -16,7 +16,7 @@ from nncli.engine.penalties import Penalty
 from nncli.engine.residual import Fork, Join
 from nncli.gradcheck import oracle
 from nncli.gradcheck.check import check_point
-from nncli.gradcheck.faults import Fault, registry
+from nncli.gradcheck.faults import registry
 from nncli.gradcheck.samples import sample_embedding, sample_network, sample_points
 from nncli.gradcheck.verdict import METHODS, Method, Proof
 
@@ -68,32 +68,42 @@ def sample_networks() -> dict[str, Network]:
     }
 
 
-def self_test(seed: int = 0) -> Iterator[FaultCheck]:
-    """Plant every registered fault into every sample network that has a place for it."""
-    sound = {name: _proof(network, seed).passed for name, network in sample_networks().items()}
+@dataclass(frozen=True)
+class Planted:
+    """A fault in a sample network that has a place for it."""
+
+    fault: str
+    variant: str
+    network: Network
+
+    def check(self, sound: bool, seed: int = 0) -> FaultCheck:
+        """Who finds it; ``sound`` is whether the network without it was found right."""
+        proof = proof_of(self.network, seed)
+        found = tuple(method for method in METHODS if method in proof.found_by)
+        return FaultCheck(self.fault, self.variant, found, proof.wrong[0] if proof.wrong else None, sound)
+
+
+def planted() -> Iterator[Planted]:
+    """Every registered fault in every sample network that has a place for it."""
     for record in registry:
-        yield from (_planted(record(), name, network, sound[name], seed) for name, network in _places(record()))
+        for name, network in sample_networks().items():
+            with_fault = record().plant(network)
+            if with_fault is not None:
+                yield Planted(record.name, name, with_fault)
+
+
+def self_test(seed: int = 0) -> Iterator[FaultCheck]:
+    """Check all that ``planted`` gives."""
+    sound = {name: proof_of(network, seed).passed for name, network in sample_networks().items()}
+    yield from (one.check(sound[one.variant], seed) for one in planted())
 
 
 def count_faults() -> int:
     """How many checks ``self_test`` will give."""
-    return sum(1 for record in registry for _ in _places(record()))
+    return sum(1 for _ in planted())
 
 
-def _places(fault: Fault) -> Iterator[tuple[str, Network]]:
-    for name, network in sample_networks().items():
-        planted = fault.plant(network)
-        if planted is not None:
-            yield name, planted
-
-
-def _planted(fault: Fault, name: str, network: Network, sound: bool, seed: int) -> FaultCheck:
-    proof = _proof(network, seed)
-    found = tuple(method for method in METHODS if method in proof.found_by)
-    return FaultCheck(fault.name, name, found, proof.wrong[0] if proof.wrong else None, sound)
-
-
-def _proof(network: Network, seed: int) -> Proof:
+def proof_of(network: Network, seed: int = 0) -> Proof:
     """As it trains; and as it predicts, if that is another function."""
     points = sample_points(network, seed=seed)
     return Proof(tuple(check for point in points for check in check_point(point, seed=seed).checks))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from commands import Ended, called
 
 from nncli import load_config, summarize, validate
 from nncli.cli.summary import page
@@ -29,9 +31,9 @@ loss: mse
 """
 
 
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "nncli.cli.main", "validate", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
+def run(*arguments: str, cwd: Path) -> Ended:
+    with contextlib.chdir(cwd):
+        return called("validate", *arguments)
 
 
 @pytest.fixture
@@ -113,8 +115,8 @@ def test_a_network_that_cannot_be_is_refused_at_its_widest_block(home: Path) -> 
         "    - {activation: softmax}\n"
     )
     for command in ("validate", "train"):
-        line = [sys.executable, "-m", "nncli.cli.main", command, "wide.yaml"]
-        result = subprocess.run(line, cwd=home, capture_output=True, text=True, check=False, timeout=60)
+        with contextlib.chdir(home):
+            result = called(command, "wide.yaml")
         assert result.returncode == 2
         assert result.stderr.startswith("wide.yaml:5:15  model.layers.1.units: the training needs ")
         assert result.stderr.endswith("; fewer units help\n")

@@ -20,7 +20,7 @@ from nncli.engine.parameters import Parameter
 from nncli.engine.special import PLAIN
 from nncli.gradcheck.check import check_point
 from nncli.gradcheck.copies import Point
-from nncli.gradcheck.pieces import check_pieces
+from nncli.gradcheck.pieces import pieces
 from nncli.gradcheck.samples import sample_network, sample_points
 
 NORMS = list(norms.registry)
@@ -132,7 +132,7 @@ def test_another_activation_that_learns_is_proven_and_found_wrong_without_being_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(activations.registry, "_records", {"stretched": Stretched})
-    assert {check.verdict for check in check_pieces() if check.kind == "activation"} == {"right"}
+    assert {piece.check().verdict for piece in pieces() if piece.kind == "activation"} == {"right"}
     wrong: Activation = Forgetful()
     proof = check_point(sample_points(sample_network([Activate(wrong)], Tanh(), MeanSquaredError()))[0])
     assert proof.wrong == ("middle.height",)

@@ -14,9 +14,9 @@ from nncli.engine.layers import Activate, Dense, Layer
 from nncli.engine.losses import CrossEntropy, CrossEntropyOfSoftmax
 from nncli.engine.network import Network
 from nncli.engine.parameters import Weights
-from nncli.gradcheck.pieces import _samples
+from nncli.gradcheck.pieces import Sample, pieces
 
-SAMPLES = {f"{sample.kind} {sample.piece}": sample.network for sample in _samples()}
+SAMPLES = {f"{sample.kind} {sample.piece}": sample.network for sample in pieces() if isinstance(sample, Sample)}
 NET = network(Tanh(), Softmax(), CrossEntropy(), fuse=True)
 BATCH = batch_rows(NET, np.float64)
 

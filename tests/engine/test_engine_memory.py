@@ -21,9 +21,9 @@ from nncli.engine.optimizers import Optimizer
 from nncli.engine.penalties import Penalty
 from nncli.engine.residual import Fork, Join
 from nncli.engine.summary import blocks_of
-from nncli.gradcheck.pieces import _samples, variants
+from nncli.gradcheck.pieces import Sample, pieces, variants
 
-SAMPLES = {f"{sample.kind} {sample.piece}": sample.network for sample in _samples()}
+SAMPLES = {f"{sample.kind} {sample.piece}": sample.network for sample in pieces() if isinstance(sample, Sample)}
 OPTIMIZERS = [optimizer for record in optimizers.update_rules() for optimizer in variants(record())]
 OBJECTS = 100_000
 """Bytes of the functions and the array objects of a binding, without the content of any array."""

@@ -20,7 +20,7 @@ import nncli
 from nncli.config.schema import Config
 
 SLOW = 5
-"""Seconds that nobody should wait for a config."""
+"""Seconds of the processor that no config should take: on a machine with other work, those of a clock say nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +35,10 @@ def test_any_text_is_a_config_or_is_refused(folder: Path) -> None:
 
     def one(text: str, overrides: list[str]) -> None:
         path.write_bytes(text.encode(errors="surrogatepass"))
-        began = time.perf_counter()
+        began = time.process_time()
         with counted(ends):
             assert isinstance(nncli.load_config(path, overrides), Config)
-        assert time.perf_counter() - began < SLOW
+        assert time.process_time() - began < SLOW
 
     fuzzed(150)(given(text=texts(), overrides=OVERRIDES)(one))()
     print(f"configs: {dict(ends)}")

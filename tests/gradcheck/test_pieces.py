@@ -13,13 +13,15 @@ from nncli.engine import activations, embeddings, losses, norms, optimizers
 from nncli.engine.activations import Activation
 from nncli.engine.buffers import Array, Buffers, Step
 from nncli.engine.optimizers import Adam, Sgd
-from nncli.gradcheck.pieces import PieceCheck, check_pieces, count_pieces, described, update_error, variants
+from nncli.gradcheck.pieces import PieceCheck, Sample, Update, described, pieces, update_error, variants
 
-CHECKS = list(check_pieces())
+PIECES = list(pieces())
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: f"{check.kind}-{check.piece}")
-def test_every_piece_is_right_and_within_the_limit_of_the_complex_step(check) -> None:
+@pytest.mark.parametrize("piece", PIECES, ids=lambda piece: f"{piece.kind}-{piece.piece}")
+def test_every_piece_is_right_and_within_the_limit_of_the_complex_step(piece: Sample | Update) -> None:
+    check = piece.check()
+    assert (check.kind, check.piece) == (piece.kind, piece.piece)
     assert check.verdict == "right"
     if check.proof is None:
         assert check.update_error <= 1e-12
@@ -33,8 +35,7 @@ def test_every_piece_is_right_and_within_the_limit_of_the_complex_step(check) ->
 
 
 def test_every_registered_piece_is_among_them() -> None:
-    seen = {(check.kind, check.piece.split("(")[0].split(",")[0].strip()) for check in CHECKS}
-    assert len(CHECKS) == count_pieces()
+    seen = {(piece.kind, piece.piece.split("(")[0].split(",")[0].strip()) for piece in PIECES}
     assert {("activation", name) for name in activations.registry.names} <= seen
     assert {("loss", name) for name in losses.registry.names} <= seen
     assert {("optimizer", rule.name) for rule in optimizers.update_rules()} <= seen
@@ -48,7 +49,7 @@ def test_every_registered_piece_is_among_them() -> None:
         for output in activations.registry
         if losses.objection(loss, output) is None
     ]
-    assert set(accepted) <= {check.piece for check in CHECKS}
+    assert set(accepted) <= {piece.piece for piece in PIECES}
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def test_a_wrong_activation_that_is_registered_is_found_and_with_its_default_it_
 ) -> None:
     """So settings are varied, too."""
     monkeypatch.setattr(activations.registry, "_records", {"squash": Squash})
-    found = {check.piece: check for check in check_pieces() if check.kind == "activation"}
+    found = {piece.piece: piece.check() for piece in pieces() if piece.kind == "activation"}
     assert found["squash"].verdict == "right"
     assert found["squash(slope=0.5)"].verdict == "wrong"
     assert set(found["squash(slope=0.5)"].proof.found_by) >= {"complex_step", "differences", "oracle"}
@@ -100,7 +101,7 @@ class Doubled(losses.MeanSquaredError):
 
 def test_a_wrong_loss_that_is_registered_is_found_behind_every_activation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(losses.registry, "_records", {"doubled": Doubled})
-    found = [check for check in check_pieces() if check.kind == "loss"]
+    found = [piece.check() for piece in pieces() if piece.kind == "loss"]
     assert {f"doubled, {name}" for name in activations.registry.names} <= {check.piece for check in found}
     assert {check.verdict for check in found} == {"wrong"}
 
