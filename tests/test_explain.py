@@ -374,11 +374,11 @@ def test_overrides_change_a_config_and_are_refused_for_a_run(home: Path) -> None
 
 def test_a_page_is_written_and_written_over(home: Path) -> None:
     for row in ("1", "9"):
-        made = nncli("explain", "configs/iris.yaml", "--row", row, "--rows", "2", "--html", "iris.html")
+        made = called("explain", "configs/iris.yaml", "--row", row, "--rows", "2", "--html", "iris.html")
         assert (made.returncode, made.stdout, made.stderr) == (0, "page: iris.html\n", "")
         text = Path("iris.html").read_text(encoding="utf-8")
         assert f"rows {row} to {int(row) + 1} of 120 training rows" in text
-    told = json.loads(nncli("explain", "configs/iris.yaml", "--html", "iris.html", "--json").stdout)
+    told = json.loads(called("explain", "configs/iris.yaml", "--html", "iris.html", "--json").stdout)
     assert told["page"] == "iris.html"
     assert told["rows"] == [1]
 
