@@ -41,15 +41,8 @@ def worst(seen: Seen, most: int) -> list[Mistake]:
     """Up to ``most`` rows, those with the greatest loss first; of classes and labels only those that are wrong."""
     trained, part = seen.trained, seen.judged.rows
     scored, encoding = scorer_of(trained, part).scored(seen.judged.predictions), trained.preprocessing.target
-    losses = np.nan_to_num(seen.losses, nan=np.inf)
-    if isinstance(encoding, ClassEncoding):
-        wrong = scored.decided != scored.truth
-    elif isinstance(encoding, LabelEncoding):
-        wrong = (scored.decided != scored.truth).any(axis=1)
-    else:
-        wrong = np.ones(len(part), bool)
-    order = np.flatnonzero(wrong)
-    order = order[np.argsort(-losses[order], kind="stable")][:most]
+    losses = seen.losses
+    order = worst_first(scored, losses)[:most]
     truth, said = (list(_told(scored, values[order], encoding)) for values in (scored.truth, scored.decided))
     cells = part.table.cells
     columns = [cells.read(name, part.rows[order]) for name in trained.preprocessing.features.names]
@@ -64,6 +57,16 @@ def worst(seen: Seen, most: int) -> list[Mistake]:
         )
         for i, row in enumerate(order)
     ]
+
+
+def worst_first(scored: Scored, losses: Array) -> Array:
+    """Which rows are wrong, or of numbers all of them: their indices, those with the greatest of ``losses`` first."""
+    wrong = np.ones(len(losses), bool)
+    if scored.kind.task != "regression":
+        wrong = (scored.decided != scored.truth).reshape(len(losses), -1).any(axis=1)
+    order = np.flatnonzero(wrong)
+    ordered: Array = order[np.argsort(-np.nan_to_num(losses[order], nan=np.inf), kind="stable")]
+    return ordered
 
 
 def _told(scored: Scored, values: Array, encoding: object) -> Iterable[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nncli.data.pixels import find_pixels
 from nncli.engine.summary import blocks_of
 from nncli.errors import RunError
 from nncli.evaluation import ClassReport, Evaluation, evaluation_of
@@ -186,6 +187,8 @@ def _mistakes(seen: Seen | None) -> Iterator[Section]:
     if seen is None:
         return
     names = seen.trained.preprocessing.features.names
+    if find_pixels(names) is not None:  # the picture says more than columns of shades
+        names = ()
     found, task = worst(seen, MISTAKES), seen.trained.preprocessing.task
     if not found:
         yield Section("mistakes", "Worst mistakes", [f"None: every row of {seen.split} is right."])
@@ -199,7 +202,7 @@ def _mistakes(seen: Seen | None) -> Iterator[Section]:
             one.said,
             *([figure("", one.probability)] if sure else []),
             figure("", one.loss),
-            *one.cells[:COLUMNS],
+            *one.cells[: len(names[:COLUMNS])],
         ]
         for one in found
     ]

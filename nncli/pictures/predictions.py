@@ -13,11 +13,13 @@ from nncli.data.preprocess import ClassEncoding, LabelEncoding
 from nncli.data.scaling import Scaling
 from nncli.engine.inference import Inference
 from nncli.evaluation import scorer_of
+from nncli.mistakes import worst_first
 from nncli.plots.calibration import confidence, draw_calibration
 from nncli.plots.canvas import Picture
 from nncli.plots.confusion import draw_confusion
 from nncli.plots.first_layer import draw_first_layer
 from nncli.plots.intervals import draw_intervals
+from nncli.plots.mistakes import SHOWN, draw_mistakes
 from nncli.plots.ranking import draw_precision_recall, draw_roc
 from nncli.plots.regions import draw_regions, draw_surface
 from nncli.plots.residuals import draw_predicted, draw_residuals
@@ -66,6 +68,7 @@ def _of_classes(seen: Seen, scored: Scored, names: list[str]) -> Iterator[Make]:
     scores, of = (scored.of_second[:, np.newaxis], names[1:]) if k == 2 else (scored.outputs, names)
     yield lambda: draw_roc(one, scores, of, split)
     yield lambda: draw_precision_recall(one, scores, of, split)
+    yield from _of_images(seen, scored, names)
     if not scored.kind.probabilities:
         return
     P = scored.distribution
@@ -73,6 +76,17 @@ def _of_classes(seen: Seen, scored: Scored, names: list[str]) -> Iterator[Make]:
         yield lambda: draw_calibration(P[:, 1], truth == 1, f"of {names[1]}", split)
     else:
         yield lambda: draw_calibration(*confidence(P, truth), "of the likeliest class", split)
+
+
+def _of_images(seen: Seen, scored: Scored, names: list[str]) -> Iterator[Make]:
+    """The images that are taken for something else."""
+    features, part = seen.trained.preprocessing.features.names, seen.judged.rows
+    pixels = find_pixels(features)
+    if pixels is not None:
+        worst = worst_first(scored, seen.losses)[:SHOWN]
+        images = part.table.cells.select(features)[part.rows[worst]]
+        truth, said = ([names[code] for code in codes[worst]] for codes in (scored.truth, scored.decided))
+        yield lambda: draw_mistakes(images, truth, said, pixels, seen.split, len(part))
 
 
 def _of_labels(seen: Seen, scored: Scored, names: list[str]) -> Iterator[Make]:
