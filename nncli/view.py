@@ -49,7 +49,7 @@ class View:
         config: Its config.
         summary: What it says of itself; empty where it cannot say anything.
         histories: The columns of metrics.csv (epochs,), by the name of the run, or of each member of an ensemble.
-        best_epochs: By the same names.
+        best_epochs: By the same names; None where none is better than the last.
         seen: What it makes of rows; None where it cannot be said.
         unseen: Why not.
     """
@@ -88,7 +88,11 @@ def look_at(run: Run, *, rows: bool = True) -> View:
         members = [run.member(number) for number in range(config.ensemble.members)]
         runs = {f"member {number}": member for number, member in enumerate(members) if member.path.is_dir()}
     histories = {who: one.metrics.numbers() for who, one in runs.items()}
-    best = {who: _best_epoch(summary_of(one)) for who, one in runs.items()}
+    watched = config.training.early_stopping is not None  # of the training rows alone, if there are no others
+    best = {
+        who: _best_epoch(summary_of(one)) if watched or "validation_loss" in histories[who] else None
+        for who, one in runs.items()
+    }
     return View(run, config, summary, histories, best, seen, unseen)
 
 

@@ -73,4 +73,4 @@ def _next(run: Run, summary: dict[str, Any]) -> list[str]:
     path, rows = shlex.quote(str(run.path)), summary["rows"]
     split = "" if rows["test"] else " --split validation"
     evaluate = [f"nncli evaluate {path}{split}"] if rows["test"] or rows["validation"] else []
-    return [*evaluate, f"nncli predict {path} new.csv -o predictions.csv"]
+    return [*evaluate, f"nncli report {path}", f"nncli predict {path} new.csv -o predictions.csv"]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.control import Control
@@ -33,6 +36,7 @@ class Display:
         self._drawn: list[int] = []  # how wide each line is that stands there
         self._width = self._console.width
         # what else is written to stderr goes above it; stdout may be a file
+        self._while_drawn = ExitStack()
         self._live = Live(self, console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
 
     @property
@@ -47,6 +51,7 @@ class Display:
             self._settle()
             self._live.refresh()
         else:
+            self._while_drawn.enter_context(_written_to_its_end())
             self._live.start(refresh=True)
 
     def say(self, text: str) -> None:
@@ -56,8 +61,9 @@ class Display:
 
     def stop(self) -> None:
         """Take it away."""
-        self._settle()
-        self._live.stop()
+        with self._while_drawn:
+            self._settle()
+            self._live.stop()
 
     def _settle(self) -> None:
         """After the terminal became narrower: its lines were wrapped, and go before their place is drawn anew.
@@ -79,6 +85,37 @@ class Display:
         self._drawn = [sum(len(text) for text, _ in line) for line in lines]
         for line in lines:
             yield console.render_str("".join(map(markup, line)))
+
+
+@contextmanager
+def _written_to_its_end() -> Iterator[None]:
+    """Ctrl-C as a rule discards what is on its way to the terminal.
+
+    Of a picture that is cut off, more lines would be erased than there are: those above it, too.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import termios
+
+    terminal = sys.stderr.fileno()
+
+    def is_ours() -> bool:
+        """Who is in the background is stopped where it changes a terminal."""
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+
+    before: list[Any] | None = None
+    with suppress(OSError, termios.error):  # it is no terminal after all, or is gone
+        if is_ours():
+            before = termios.tcgetattr(terminal)
+            keeps = [*before[:3], before[3] | termios.NOFLSH, *before[4:]]
+            termios.tcsetattr(terminal, termios.TCSADRAIN, keeps)
+    try:
+        yield
+    finally:
+        with suppress(OSError, termios.error):
+            if before is not None and is_ours():
+                termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
 
 def markup(piece: tuple[str, str]) -> str:

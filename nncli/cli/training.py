@@ -30,6 +30,8 @@ PAUSE = 0.2
 """Seconds between two drawings, and before the first: what is over by then needs none."""
 SHARE = 0.02
 """Of the time at most that drawing takes, also where a terminal is slow to take it."""
+LONGEST = 2.0
+"""Seconds between two drawings in any case: a terminal that was stopped for a while is not slow."""
 
 
 class Training:
@@ -127,7 +129,7 @@ class Training:
         with self._terminal_may_go():
             self._display.draw(course)
         after = self._clock()
-        self._due = after + max(PAUSE, (after - now) / SHARE)
+        self._due = after + min(max(PAUSE, (after - now) / SHARE), LONGEST)
 
     @contextmanager
     def _terminal_may_go(self) -> Iterator[None]:
