@@ -116,7 +116,7 @@ def _outcome(summary: Mapping[str, Any]) -> Iterator[Table]:
             [name.replace("_", " "), *(_figure(name, known.get(f"{split}_{name}")) for split in splits)]
             for name in names
         ]
-        yield Table("At the weights that are the result", ["", *(s.replace("_", " ") for s in splits)], rows)
+        yield Table("At the weights that are the result", ["metric", *(s.replace("_", " ") for s in splits)], rows)
     said = [
         [words, _said(summary[key]).replace("_", " ") if key == "status" else _said(summary[key])]
         for key, words in (
@@ -134,7 +134,7 @@ def _outcome(summary: Mapping[str, Any]) -> Iterator[Table]:
         if summary.get(key) is not None
     ]
     if said:
-        yield Table("How it went", ("", "value"), said, figures=False)
+        yield Table("How it went", ("what", "value"), said, figures=False)
     members = summary.get("members")
     if isinstance(members, list) and members and all(isinstance(one, dict) for one in members):
         names = list(dict.fromkeys(name for one in members for name in one.get("metrics", {})))
@@ -237,10 +237,10 @@ def _environment(run: Run) -> Iterator[Table]:
     try:
         content = run.read_json("environment.json")
     except RunError as error:
-        yield Table("What its bits depend on", ("", "value"), [["environment.json", str(error)]], figures=False)
+        yield Table("What its bits depend on", ("what", "value"), [["environment.json", str(error)]], figures=False)
         return
     rows = [[key.replace("_", " "), _said(value)] for key, value in content.items()]
-    yield Table("What its bits depend on, besides its config", ("", "value"), rows, figures=False)
+    yield Table("What its bits depend on, besides its config", ("what", "value"), rows, figures=False)
 
 
 # -- text ----------------------------------------------------------------------------------------------------------
