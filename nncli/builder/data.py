@@ -68,6 +68,7 @@ def load_dataset(config: Config, tables: Tables | None = None, fitted: Preproces
         message = f"{loss.name} tells a deviation, and that of a logarithm is none of the target"
         remedy = "take `loss: quantile`, whose quantiles can be turned back, or another scaling"
         raise ConfigError([config.problem("data.preprocess.target", message, remedy)])
+    fold, seed = data.split.fold, config.seed if data.split.seed is None else data.split.seed
     try:
         return make_dataset(
             train,
@@ -81,8 +82,9 @@ def load_dataset(config: Config, tables: Tables | None = None, fitted: Preproces
             stratify=None if data.split.stratify == "auto" else data.split.stratify,
             shuffle=data.split.shuffle,
             folds=config.folds,
-            fold=None if data.split.fold is None else data.split.fold.number,
-            rng=stream(config.seed if data.split.seed is None else data.split.seed, Purpose.SPLIT),
+            fold=None if fold is None else fold.number,
+            rng=stream(seed, Purpose.SPLIT),
+            fold_rng=stream(seed, Purpose.SPLIT, fold.repeat) if fold is not None and fold.repeat else None,
             dtype=np.dtype(config.training.precision),
             fitted=fitted,
         )

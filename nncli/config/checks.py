@@ -49,9 +49,9 @@ def _data(config: Config) -> Iterator[Problem]:
             yield config.problem(f"{split}.{key}", "names a column, and data.source has none", "leave it out")
     if len(order) > 1:
         yield config.problem(split, "goes by group or by time, not by both", "leave one out")
-    if config.folds is not None and "time" in order:
-        remedy = "take `ensemble: {members: K, rows: all}`" if config.ensemble else "leave one out"
-        yield config.problem("data.split.time", "rows that are to follow one another cannot be cut into folds", remedy)
+    if config.folds is not None and config.ensemble is not None and "time" in order:
+        message = "of rows that are to follow one another, the first would be in no fold"
+        yield config.problem("data.split.time", message, "take `ensemble: {members: K, rows: all}`")
     if order and not data.split.shuffle and "time" in order:
         yield config.problem(f"{split}.shuffle", "the rows are in the order of split.time", "leave one out")
     targets = [data.target] if isinstance(data.target, str) else data.target or []

@@ -63,6 +63,9 @@ class Fold(Strict):
 
     of: Annotated[int, Ge(2), Le(1000)] = Field(description="how many folds there are")
     number: Annotated[int, Ge(0), Lt(1000)] = Field(description="the one that validates, from 0; the others train")
+    repeat: Annotated[int, Ge(0), Lt(1000)] = Field(
+        0, description="which drawing of the folds, from 0; the test rows are the same in each"
+    )
 
 
 class Split(Strict):

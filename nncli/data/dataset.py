@@ -103,6 +103,7 @@ def make_dataset(
     folds: int | None = None,
     fold: int | None = None,
     rng: Generator,
+    fold_rng: Generator | None = None,
     dtype: DTypeLike = np.float32,
     fitted: Preprocessing | None = None,
 ) -> Dataset:
@@ -124,6 +125,7 @@ def make_dataset(
         folds: Cut what is not for the test into so many folds, whatever ``validation_share`` is.
         fold: Which of them validates, from 0; None: none does, and all rows of the folds train.
         rng: Where the draws come from.
+        fold_rng: Where those of the folds come from; None: ``rng``, too.
         dtype: The training precision, float32 or float64.
         fitted: A preprocessing that is fitted already, on other rows; None: it is fitted on the training rows.
 
@@ -144,8 +146,16 @@ def make_dataset(
         times=train.order.get("time"),
     )
     if folds is not None:
-        groups = train.order.get("group")
-        split = folded(split, folds, fold, labels=labels, shuffle=shuffle, rng=rng, groups=groups)
+        split = folded(
+            split,
+            folds,
+            fold,
+            labels=labels,
+            shuffle=shuffle,
+            rng=fold_rng or rng,
+            groups=train.order.get("group"),
+            times=train.order.get("time"),
+        )
     preprocessing = fitted or Preprocessing.fit(
         train, split.train, task, encoding=encoding or Encoding(), target=target
     )

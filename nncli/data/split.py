@@ -22,7 +22,7 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Sorted row indices of each part: disjoint, together all rows; empty where the share is 0."""
+    """Sorted row indices of each part: disjoint, together all rows but of folds by time; empty where the share is 0."""
 
     train: Indices
     validation: Indices
@@ -191,8 +191,13 @@ def folded(
     shuffle: bool,
     rng: Generator,
     groups: Array | None = None,
+    times: Array | None = None,
 ) -> Split:
     """The same test rows, and of all others, cut into ``folds``, those of one to validate and the rest to train.
+
+    With ``times`` the future tells nothing about the past: the rows are cut into one block more than there are folds,
+    each later than the one before; fold k validates on block k + 1 and trains on all before it. Those behind it are in
+    no part, and the first block validates nowhere.
 
     Args:
         split: The training and validation rows are those that are cut.
@@ -202,11 +207,15 @@ def folded(
         shuffle: Draw them at random; otherwise each fold is of rows that follow one another.
         rng: Where the draws come from.
         groups: (n,) which group each row belongs to, if they are to stay together.
+        times: (n,) how late each row is, if the parts are to follow one another.
 
     Raises:
-        DataError: Fewer rows (or groups) than folds, or a class that has a single row.
+        DataError: Fewer rows (or groups, or times) than folds, or a class that has a single row.
     """
     rows = np.sort(np.concatenate([split.train, split.validation]))
+    if times is not None and fold is not None:
+        blocks = _blocks_by_time(rows, times[rows], folds + 1)
+        return Split(np.sort(np.concatenate(blocks[: fold + 1])), blocks[fold + 1], split.test)
     parts = fold_rows(
         rows,
         folds,
@@ -253,6 +262,23 @@ def fold_rows(
             raise DataError(message, where="data.split.fold", remedy=remedy)
         order = order[np.argsort(codes[order], kind="stable")]
     return [np.sort(rows[order[fold::folds]]) for fold in range(folds)]
+
+
+def _blocks_by_time(rows: Indices, times: Array, blocks: int) -> list[Indices]:
+    """Cut ``rows`` (m,) into blocks of one size that follow one another; rows of one time are in one of them.
+
+    A cut within rows of one time moves to the nearer end of them, the later one if both are as near.
+    """
+    order = np.argsort(times, kind="stable")
+    ordered = times[order]
+    cuts = np.cumsum([len(part) for part in np.array_split(order, blocks)])[:-1]
+    cuts = cuts[cuts < len(ordered)]
+    before, behind = (np.searchsorted(ordered, ordered[cuts], side) for side in ("left", "right"))
+    parts = np.split(order, np.where(cuts - before < behind - cuts, before, behind))
+    if len(parts) < blocks or not all(map(len, parts)):
+        message = f"{count(len(np.unique(times)), 'time')} cannot be cut into {blocks} blocks of about one size"
+        raise DataError(message, where="data.split.fold", remedy="take fewer folds, or add rows")
+    return [np.sort(rows[part]) for part in parts]
 
 
 def _folds_of_groups(groups: Array, folds: int, rng: Generator | None) -> list[Indices]:

@@ -87,3 +87,31 @@ def test_the_test_rows_stay_and_a_fold_validates_in_turn() -> None:
     assert sorted(seen) == [*range(7)]
     together = folded(split, 3, None, labels=None, shuffle=True, rng=np.random.default_rng(5))
     assert (together.train.tolist(), together.validation.tolist()) == ([*range(7)], [])
+
+
+def in_time(times: list[float], folds: int, fold: int, *, test: int = 0) -> Split:
+    n = len(times)
+    rows = np.arange(n)
+    split = Split(rows[: n - test], rows[:0], rows[n - test :])
+    drawn = np.random.default_rng(0)
+    return folded(split, folds, fold, labels=None, shuffle=True, rng=drawn, times=np.array(times, np.float64))
+
+
+def test_in_time_a_fold_trains_on_all_blocks_before_its_own() -> None:
+    times = [float(i) for i in range(8)]
+    assert [in_time(times, 3, fold).train.tolist() for fold in range(3)] == [[0, 1], [0, 1, 2, 3], [0, 1, 2, 3, 4, 5]]
+    assert [in_time(times, 3, fold).validation.tolist() for fold in range(3)] == [[2, 3], [4, 5], [6, 7]]
+    assert in_time(times, 2, 0, test=2).test.tolist() == [6, 7]
+
+
+def test_in_time_a_cut_within_rows_of_one_time_moves_to_their_nearer_end() -> None:
+    assert in_time([0, 0, 0, 1, 1, 2], 1, 0).validation.tolist() == [3, 4, 5]
+    assert in_time([0, 1, 1, 1, 1, 2, 3, 4], 1, 0).validation.tolist() == [5, 6, 7]  # 3 rows back, 1 ahead
+    assert in_time([0, 1, 2, 3, 3, 3, 4, 5], 1, 0).validation.tolist() == [3, 4, 5, 6, 7]  # 1 back, 2 ahead
+
+
+def test_times_that_are_too_few_are_refused() -> None:
+    with pytest.raises(DataError, match="2 times cannot be cut into 4 blocks of about one size; take fewer folds"):
+        in_time([0, 0, 0, 0, 1, 1, 1, 1], 3, 0)
+    with pytest.raises(DataError, match="3 times cannot be cut into 5 blocks"):
+        in_time([0, 1, 2], 4, 0)
