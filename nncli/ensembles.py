@@ -116,7 +116,7 @@ def train_members(
     Raises:
         DivergedError, Interrupted, RunError: As the training of a member.
     """
-    with _end_recorded(run):
+    with end_recorded(run):
         for number in range(plan.members):
             turn(number, plan.members)
             train(run.member(number), member_config(plan.config, number), number)
@@ -124,21 +124,21 @@ def train_members(
 
 
 @contextmanager
-def _end_recorded(run: Run) -> Iterator[None]:
-    """Let the run say why it ended before it was done, if it can still say anything."""
+def end_recorded(run: Run, name: str = "summary.json") -> Iterator[None]:
+    """Let file ``name`` say why several trainings ended before they were done, if it can still say anything."""
     try:
         yield
     except Interrupted as interrupted:
-        run.write_json("summary.json", {"status": "interrupted"})
+        run.write_json(name, {"status": "interrupted"})
         raise Interrupted(run, interrupted.signal) from None
     except Exception as error:
         status = "diverged" if isinstance(error, DivergedError) else "failed"
         with suppress(NncliError):
-            run.write_json("summary.json", {"status": status, "problem": str(error) or type(error).__name__})
+            run.write_json(name, {"status": status, "problem": str(error) or type(error).__name__})
         raise
     except BaseException:  # Ctrl-C between two members
         with suppress(NncliError):
-            run.write_json("summary.json", {"status": "interrupted"})
+            run.write_json(name, {"status": "interrupted"})
         raise
 
 

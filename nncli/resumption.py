@@ -81,13 +81,13 @@ def resume(
         DivergedError, Interrupted: As ``train``.
     """
     run = Run.open(path)
-    told = _Told(began, warned, observe)
+    told = Told(began, warned, observe)
     with run.locked():
         run.sweep()
         file = run.path / "config.yaml"
         before, config = load_config(file), load_config(file, overrides)
         changes = _changes(before, config)
-        whole = not changes and (_is_whole(run) if config.ensemble is None else _is_whole_ensemble(run, config))
+        whole = not changes and (is_whole(run) if config.ensemble is None else _is_whole_ensemble(run, config))
         if not whole:
             require(config)
         if whole:
@@ -102,15 +102,37 @@ def resume(
 
 
 @dataclass(frozen=True)
-class _Told:
+class Told:
     """Who is told what; see ``resume``."""
 
-    began: Callable[[Experiment, Run], None]
-    warned: Callable[[str], None]
-    observe: Callable[[Event], None]
+    began: Callable[[Experiment, Run], None] = lambda experiment, run: None
+    warned: Callable[[str], None] = lambda text: None
+    observe: Callable[[Event], None] = lambda event: None
 
 
-def _go_on(run: Run, before: Config, config: Config, tables: Tables | None, told: _Told) -> None:
+def bring_to_end(run: Run, config: Config, tables: Tables, told: Told) -> bool:
+    """Train the network of ``config`` in ``run``, which is one of several: all of it, or what is left of it.
+
+    Returns:
+        Whether there was anything left.
+
+    Raises:
+        RunError, ConfigError, DataError, DivergedError, Interrupted: As ``resume``.
+    """
+    if not (run.path / "config.yaml").exists():
+        start_member(run, config, tables, **vars(told))
+        return True
+    run = Run.open(run.path)
+    with run.locked():
+        run.sweep()
+        before = load_config(run.path / "config.yaml")
+        left = bool(_changes(before, config)) or not is_whole(run)
+        if left:
+            _go_on(run, before, config, tables, told)
+    return left
+
+
+def _go_on(run: Run, before: Config, config: Config, tables: Tables | None, told: Told) -> None:
     """Go on with the training of one network, whose lock the caller holds, on ``tables`` or on what is read."""
     from threadpoolctl import threadpool_limits
 
@@ -151,7 +173,7 @@ def _go_on_together(
     run: Run,
     config: Config,
     changes: Mapping[KeyPath, list[Any]],
-    told: _Told,
+    told: Told,
     turn: Callable[[int, int], None],
 ) -> None:
     """Go on with an ensemble, whose lock the caller holds: with each member where it was stopped, if it was begun.
@@ -174,15 +196,7 @@ def _go_on_together(
     run.write_json("summary.json", {"status": "running"})
 
     def train(member: Run, config: Config, number: int) -> None:
-        if not (member.path / "config.yaml").exists():
-            start_member(member, config, plan.tables, **vars(told))
-            return
-        member = Run.open(member.path)
-        with member.locked():
-            member.sweep()
-            before = load_config(member.path / "config.yaml")
-            if _changes(before, config) or not _is_whole(member):
-                _go_on(member, before, config, plan.tables, told)
+        bring_to_end(member, config, plan.tables, told)
 
     with tracked(run, plan.config.resolved(), told.warned):
         train_members(run, plan, train, turn)
@@ -214,7 +228,7 @@ def _status(run: Run) -> str:
         return ""
 
 
-def _is_whole(run: Run) -> bool:
+def is_whole(run: Run) -> bool:
     """Whether it says how it ended, its preprocessing is there, and its weights are those that it was trained to."""
     if _status(run) not in ("completed", "stopped_early"):
         return False
@@ -234,7 +248,7 @@ def _is_whole_ensemble(run: Run, config: Config) -> bool:
         load_run(run)
     except (RunError, DataError, ConfigError):
         return False
-    return all(_is_whole(run.member(number)) for number in range(config.ensemble.members))
+    return all(is_whole(run.member(number)) for number in range(config.ensemble.members))
 
 
 def _made_in(run: Run) -> dict[str, Any] | None:

@@ -20,12 +20,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bad_inputs import of_config, of_data, of_init, of_listing, of_runs, of_weights, of_yaml
+from bad_inputs import of_config, of_data, of_init, of_listing, of_many, of_runs, of_weights, of_yaml
 from bad_inputs.row import CONFIG, TABLE, Row
 
 from nncli.cli.main import main
 
-ROWS = [*of_yaml.ROWS, *of_config.ROWS, *of_data.ROWS, *of_weights.ROWS, *of_runs.ROWS, *of_init.ROWS, *of_listing.ROWS]
+ROWS = [
+    *of_yaml.ROWS,
+    *of_config.ROWS,
+    *of_data.ROWS,
+    *of_weights.ROWS,
+    *of_runs.ROWS,
+    *of_init.ROWS,
+    *of_listing.ROWS,
+    *of_many.ROWS,
+]
 LONGEST = 10
 """Seconds that a command may take: what waits for a pipe would wait for ever."""
 MEMORY = 2**31

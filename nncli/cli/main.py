@@ -13,6 +13,7 @@ import typer
 
 from nncli.cli import (
     compare,
+    cv,
     evaluate,
     explain,
     export,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.command("init")(init.init)
 app.command("train")(train.train)
+app.command("cv")(cv.cv)
 app.command("resume")(resume.resume)
 app.command("reproduce")(reproduce.reproduce)
 app.command("validate")(validate.validate)

@@ -20,10 +20,19 @@ def train(
     overrides: Overrides = None,
     run: Annotated[Path | None, typer.Option(help="The run's directory, which must not exist yet.")] = None,
     gradcheck: Annotated[bool, typer.Option("--gradcheck", help="Check the gradients before the first epoch.")] = False,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            help="Train it by so many seeds on the same rows, and print how the figures spread.", show_default=False
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
     json: Json = False,
 ) -> None:
     """Train the network of CONFIG; print the run's directory and its test metrics."""
+    if seeds is not None:
+        _train_seeds(config, overrides or [], seeds, run, gradcheck=gradcheck, quiet=quiet, json=json)
+        return
     from nncli.api import train as run_training
     from nncli.cli.training import print_result, shown
     from nncli.config.loader import load_config
@@ -41,3 +50,20 @@ def train(
             turn=screen.turn,
         )
     print_result(trained, json=json)
+
+
+def _train_seeds(
+    config: Path, overrides: list[str], seeds: int, run: Path | None, *, gradcheck: bool, quiet: bool, json: bool
+) -> None:
+    from nncli.cli.series import print_series, watched
+    from nncli.config.loader import load_config
+    from nncli.errors import NncliError
+    from nncli.many import train_seeds
+
+    if gradcheck:
+        message, remedy = "is of one training, and not of several seeds", f"nncli gradcheck {config} checks it"
+        raise NncliError(message, where="--gradcheck", remedy=remedy)
+    loaded = load_config(config, overrides)
+    with watched(quiet=quiet) as told:
+        found = train_seeds(loaded, seeds, directory=run, told=told)
+    print_series(found, json=json)

@@ -39,10 +39,16 @@ class Training:
 
     An event only stores what it tells: of tiny networks thousands come in a second, and what is drawn is drawn when
     ``PAUSE`` is over.
+
+    Args:
+        silent: Whether nothing is shown.
+        brief: Whether lines that stay tell of no single epoch: for many trainings, of which each has one in the end.
+        clock: Seconds, from anywhere.
     """
 
-    def __init__(self, *, silent: bool, clock: Callable[[], float] = time.monotonic) -> None:
-        self._silent, self._clock = silent, clock
+    def __init__(self, *, silent: bool, brief: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        self._silent, self._brief, self._clock = silent, brief, clock
+        self._opened = False
         self._draws = not silent and is_drawn_on(sys.stderr)
         self._display: Display | None = None
         self._course: Course | None = None
@@ -81,7 +87,8 @@ class Training:
 
     def began(self, experiment: Experiment, run: Run) -> None:
         """Say what is about to be trained."""
-        lines = opening(experiment)
+        lines = [] if self._brief and self._opened else opening(experiment)
+        self._opened = True
         for line in wrapped(lines, sys.stderr) if self._draws else lines:
             self.say(line)
         if self._draws:
@@ -90,16 +97,20 @@ class Training:
             self._course = Course(experiment, self._member)
             self._course.remember(run.metrics.rows())  # of a training that goes on
             self._due = self._clock() + PAUSE
-        else:
+        elif not self._brief:
             self._log = Log(experiment.config.training.epochs, self._clock)
 
     def turn(self, number: int, members: int) -> None:
         """Say which member of an ensemble comes next."""
+        self.next(number, members)
+        self.say(f"member {number} ({number + 1} of {members})")
+
+    def next(self, number: int, of: int) -> None:
+        """Take in which of several trainings comes next, from 0, and of how many."""
         if self._draws:
             from nncli.cli.course import Member
 
-            self._member = Member(number + 1, members)
-        self.say(f"member {number} ({number + 1} of {members})")
+            self._member = Member(number + 1, of)
 
     def warned(self, text: str) -> None:
         """Say what is out of the ordinary."""
@@ -148,11 +159,11 @@ def _write_nowhere() -> None:
 
 
 @contextmanager
-def shown(*, silent: bool) -> Iterator[Training]:
+def shown(*, silent: bool, brief: bool = False) -> Iterator[Training]:
     """A screen for what trains within; a signal that ends it is told, and gives the command its exit code."""
     from nncli.recording import Interrupted
 
-    with Training(silent=silent) as screen:
+    with Training(silent=silent, brief=brief) as screen:
         try:
             yield screen
         except Interrupted as interrupted:

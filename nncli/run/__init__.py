@@ -7,8 +7,19 @@ summary that is whole.
 """
 
 from nncli.run.checkpoints import Checkpoints, State
-from nncli.run.directory import MEMBERS, ROOT, Run
+from nncli.run.directory import MEMBERS, ROOT, Run, first_free
 from nncli.run.environment import differences, environment, what_matters
 from nncli.run.tensors import digest_of
 
-__all__ = ["MEMBERS", "ROOT", "Checkpoints", "Run", "State", "differences", "digest_of", "environment", "what_matters"]
+__all__ = [
+    "MEMBERS",
+    "ROOT",
+    "Checkpoints",
+    "Run",
+    "State",
+    "differences",
+    "digest_of",
+    "environment",
+    "first_free",
+    "what_matters",
+]

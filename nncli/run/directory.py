@@ -69,7 +69,7 @@ class Run:
             except OSError as error:
                 raise cannot("make", directory, error) from None
         else:
-            run = cls(_first_free(name))
+            run = cls(first_free(name))
         run._make(folder)
         if run.path.resolve().parent == ROOT.resolve():
             _point_latest_at(run.path)
@@ -226,7 +226,7 @@ def _finite(text: str) -> float:
     return number
 
 
-def _first_free(name: str) -> Path:
+def first_free(name: str) -> Path:
     """Make and return runs/NAME or runs/NAME-2, ...: mkdir itself decides between two processes that want the same."""
     try:
         ROOT.mkdir(exist_ok=True)

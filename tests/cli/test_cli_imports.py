@@ -67,6 +67,8 @@ def test_the_package_loads_nothing_until_it_is_asked_for_something(home: Path) -
         ("compare --help", TYPER),
         ("runs", CONFIG),
         ("profile configs/digits.yaml --steps 5", CONFIG | {"rich", "scipy"}),  # numba loads scipy
+        ("cv --help", TYPER),
+        ("cv configs/iris.yaml --folds 2 training.epochs=2", CONFIG | {"safetensors", "scipy"}),
         ("validate --schema", CONFIG),
         ("validate configs/iris.yaml", CONFIG | {"rich"}),
         ("validate configs/iris.yaml --json", CONFIG | {"rich"}),

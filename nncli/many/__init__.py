@@ -1,0 +1,24 @@
+"""Many trainings that belong together: folds, or seeds, each a run of its own under one directory.
+
+``plan`` says which trainings there are, as a function of what was asked for alone; ``series`` trains them, one after
+the other, and goes on after a stop; ``statistics`` is what their figures come to.
+"""
+
+from nncli.many.plan import Job, Plan
+from nncli.many.series import PLAN, Series, cross_validate, go_on, is_series, train_seeds
+from nncli.many.statistics import Difference, Spread, difference, spread
+
+__all__ = [
+    "PLAN",
+    "Difference",
+    "Job",
+    "Plan",
+    "Series",
+    "Spread",
+    "cross_validate",
+    "difference",
+    "go_on",
+    "is_series",
+    "spread",
+    "train_seeds",
+]
