@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nncli.explain import explain_network
     from nncli.listing import list_runs
     from nncli.lr_find import find_learning_rate
+    from nncli.many import cross_validate, train_seeds
     from nncli.prediction import predict
     from nncli.profile.measure import profile_steps
     from nncli.reproduction import reproduce
@@ -35,6 +36,7 @@ __all__ = [
     "Run",
     "check_gradients",
     "compare",
+    "cross_validate",
     "evaluate",
     "explain_network",
     "find_learning_rate",
@@ -46,6 +48,7 @@ __all__ = [
     "resume",
     "summarize",
     "train",
+    "train_seeds",
     "validate",
 ]
 
@@ -56,6 +59,7 @@ _HOME = {
     "Run": "nncli.run",
     "check_gradients": "nncli.certify",
     "compare": "nncli.comparison",
+    "cross_validate": "nncli.many",
     "evaluate": "nncli.evaluation",
     "explain_network": "nncli.explain",
     "find_learning_rate": "nncli.lr_find",
@@ -67,6 +71,7 @@ _HOME = {
     "resume": "nncli.resumption",
     "summarize": "nncli.summary",
     "train": "nncli.api",
+    "train_seeds": "nncli.many",
     "validate": "nncli.summary",
 }
 

@@ -44,10 +44,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Member:
-    """Which one of an ensemble, from 1, of how many."""
+    """Which one of an ensemble, or of other trainings that belong together, from 1, of how many, and what it is."""
 
     number: int
     of: int
+    word: str = "member"
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Course:
         done: Epochs, with the share that is done of the one that goes on.
         rate: The learning rate of the last epoch's last update; None where there is none.
         patience: Epochs without a better figure after which it stops; None if it does not.
-        member: Which one of an ensemble it is.
+        member: Which one of several it is.
     """
 
     def __init__(self, experiment: Experiment, member: Member | None = None) -> None:
@@ -90,7 +91,7 @@ class Course:
 
     @property
     def share(self) -> float:
-        """What is done of all: of every member, in an ensemble."""
+        """What is done of all: of every member, where there are several."""
         own = min(1.0, self.done / self.epochs)
         return own if self.member is None else (self.member.number - 1 + own) / self.member.of
 

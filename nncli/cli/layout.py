@@ -50,7 +50,7 @@ def _head(course: Course, speed: Speed, glyphs: Glyphs, width: int) -> Line:
     """Which epoch, the bar, and the time left."""
     now = min(course.epochs, int(course.done) + (course.done < course.epochs))
     epoch = f"epoch {now:>{len(str(course.epochs))}}/{course.epochs}"
-    member = f"member {course.member.number}/{course.member.of}" if course.member else ""
+    member = f"{course.member.word} {course.member.number}/{course.member.of}" if course.member else ""
     left = "" if speed.left is None else f"{duration(speed.left)} left"
     at_most = f"{left} at most" if left and course.patience is not None else left
     percent = f"{course.share:4.0%}"

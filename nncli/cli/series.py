@@ -30,11 +30,13 @@ def watched(*, quiet: bool) -> Iterator[Watched]:
         def turn(job: Job, number: int, jobs: int) -> None:
             nonlocal place
             place = f"{number + 1}/{jobs}  {job.path}"
-            screen.next(number, jobs)
+            screen.next(number, jobs, "training")
 
         def done(job: Job, summary: Mapping[str, Any]) -> None:
-            figures = (f"{_words(name)} {figure(name, x)}" for name, x in summary["metrics"].items())
-            screen.say(f"{place}  {GAP.join(figures)}  ({count(summary['epochs'], 'epoch')})")
+            figures = summary["metrics"]
+            own = {name: x for name, x in figures.items() if name.startswith("validation_")} or figures
+            said = (f"{_words(name)} {figure(name, x)}".replace("validation", "val", 1) for name, x in own.items())
+            screen.say(GAP.join([place, *said, f"({count(summary['epochs'], 'epoch')})"]))
 
         yield Watched(screen.began, screen.warned, screen.observe, turn, done)
 
@@ -120,6 +122,8 @@ def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
 def _notes(series: Series) -> Iterator[str]:
     """What a reader has to know of the figures, where it concerns them."""
     result = series.result
+    debugging = dict.fromkeys(key for config in series.plan.configs.values() for key in config.training.debugging)
+    yield from (f"debugging runs (training.{key}), no result to rely on" for key in debugging)
     if result["kind"] == "seeds":
         yield "the spread is that of initial weights and order alone: other rows would add to it (nncli cv)"
         return

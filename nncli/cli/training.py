@@ -102,15 +102,15 @@ class Training:
 
     def turn(self, number: int, members: int) -> None:
         """Say which member of an ensemble comes next."""
-        self.next(number, members)
+        self.next(number, members, "member")
         self.say(f"member {number} ({number + 1} of {members})")
 
-    def next(self, number: int, of: int) -> None:
-        """Take in which of several trainings comes next, from 0, and of how many."""
+    def next(self, number: int, of: int, word: str) -> None:
+        """Take in which of several trainings comes next, from 0, of how many, and what it is."""
         if self._draws:
             from nncli.cli.course import Member
 
-            self._member = Member(number + 1, of)
+            self._member = Member(number + 1, of, word)
 
     def warned(self, text: str) -> None:
         """Say what is out of the ordinary."""

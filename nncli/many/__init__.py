@@ -5,11 +5,10 @@ the other, and goes on after a stop; ``statistics`` is what their figures come t
 """
 
 from nncli.many.plan import Job, Plan
-from nncli.many.series import PLAN, Series, cross_validate, go_on, is_series, train_seeds
+from nncli.many.series import Series, cross_validate, go_on, is_series, train_seeds
 from nncli.many.statistics import Difference, Spread, difference, spread
 
 __all__ = [
-    "PLAN",
     "Difference",
     "Job",
     "Plan",

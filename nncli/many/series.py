@@ -22,16 +22,13 @@ from nncli.finishing import finish
 from nncli.many.plan import MOST, Job, Plan
 from nncli.many.statistics import CONFIDENCE, difference, spread
 from nncli.resumption import Told, bring_to_end, is_whole
-from nncli.run import Run, first_free
+from nncli.run import PLAN, Run, first_free
 from nncli.run.files import cannot, sweep
 from nncli.run.lock import NAME as LOCK
 from nncli.run.lock import locked
 from nncli.text import count
 from nncli.trackers import require
 from nncli.training.memory import refuse_too_large
-
-PLAN = "plan.json"
-"""What marks a directory of several trainings, and says which."""
 
 
 @dataclass(frozen=True)

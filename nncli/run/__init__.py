@@ -7,12 +7,13 @@ summary that is whole.
 """
 
 from nncli.run.checkpoints import Checkpoints, State
-from nncli.run.directory import MEMBERS, ROOT, Run, first_free
+from nncli.run.directory import MEMBERS, PLAN, ROOT, Run, first_free
 from nncli.run.environment import differences, environment, what_matters
 from nncli.run.tensors import digest_of
 
 __all__ = [
     "MEMBERS",
+    "PLAN",
     "ROOT",
     "Checkpoints",
     "Run",

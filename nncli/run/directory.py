@@ -26,6 +26,8 @@ from nncli.run.tensors import digest_of, read_tensors, write_tensors
 ROOT = Path("runs")
 MEMBERS = "members"
 """The folder of the runs of an ensemble's members: 0, 1, ..."""
+PLAN = "plan.json"
+"""What marks a directory of several runs, and says which; see ``nncli.many``."""
 WEIGHTS = "nncli-weights-1"
 """The format of files of weights."""
 MOST_OF_JSON = 2**26
@@ -100,6 +102,9 @@ class Run:
             if (directory / name).is_symlink():
                 raise RunError("is a link", where=str(directory / name), remedy="a run keeps all of it in itself")
         if not (directory / "config.yaml").is_file():
+            if (directory / PLAN).is_file():
+                remedy = f"name one: nncli runs {path} lists them"
+                raise RunError("holds several runs, and is none", where=str(path), remedy=remedy)
             raise RunError("not a run directory: it has no config.yaml", where=str(path))
         return cls(directory.parent / directory.readlink() if directory.is_symlink() else directory)
 

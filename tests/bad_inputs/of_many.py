@@ -155,6 +155,20 @@ ROWS = [
         "many: holds several trainings, which go on as they began, without training.epochs=5; "
         "leave it out, or begin anew in another directory",
     ),
+    Row(
+        "several runs that are evaluated",
+        begun,
+        "evaluate many",
+        "many: holds several runs, and is none; name one: nncli runs many lists them",
+    ),
+    Row(
+        "an ensemble on folds in the order of time",
+        nothing,
+        "train c.yaml ensemble=3 data.split.time=a",
+        "override 'data.split.time=a'  data.split.time: of rows that are to follow one another, the first would be in "
+        "no fold; take `ensemble: {members: K, rows: all}`",
+    ),
+    cv("a config to compare with that is not there", "c.yaml d.yaml", "d.yaml: no such file..."),
     plan("a plan that is cut off", edits("many/plan.json", "}", ""), "many/plan.json: is not JSON; train again"),
     plan(
         "a plan of another program",

@@ -138,6 +138,11 @@ def test_of_an_ensemble_the_members_that_are_to_come_take_their_time() -> None:
     assert text(course, 80, speed=course.speed(5.0))[0].endswith("   50%  0:15 left")
 
 
+def test_one_of_several_trainings_is_called_so() -> None:
+    course = Course(experiment("training.early_stopping=null"), Member(7, 15, "training"))
+    assert text(course, 80)[0].startswith("training 7/15  epoch   1/100  ━")
+
+
 def test_what_was_before_a_stop_counts_and_a_strange_metrics_csv_breaks_nothing() -> None:
     told = course_of(0.5, 0.25, 0.375)
     read = Course(DIGITS)

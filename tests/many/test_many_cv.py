@@ -254,6 +254,30 @@ def test_interrupted_it_goes_on_by_resume_and_by_the_same_command_to_the_same_bi
     assert whole.path == Path("whole")
 
 
+def test_stopped_between_two_trainings_it_says_how_to_go_on_and_does() -> None:
+    said: list[str] = []
+
+    def turn(job: Any, number: int, jobs: int) -> None:
+        if number == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cross_validate(config(), folds=2, directory="out", told=Watched(warned=said.append, turn=turn))
+    assert said == ["stopped between two trainings; nncli resume out goes on"]
+    assert json.loads(Path("out/cv.json").read_text()) == {"status": "interrupted"}
+    go_on("out")
+    cross_validate(config(), folds=2, directory="whole")
+    assert trained("out") == trained("whole")
+
+
+def test_a_directory_that_a_killed_process_only_made_is_free() -> None:
+    Path("out").mkdir()
+    Path("out/.lock").write_text("process 1\n")
+    Path("out/.plan.json.x.partial").write_text("{")
+    cross_validate(config(), folds=2, directory="out")
+    assert not [*Path("out").rglob("*.partial")]
+
+
 def test_a_fold_whose_weights_are_damaged_is_made_whole_again() -> None:
     cross_validate(config(), folds=2, directory="out")
     before = trained("out")
@@ -319,6 +343,12 @@ def test_where_lines_stay_there_is_one_for_each_fold() -> None:
     assert len(lines) == 3
     assert lines[0].startswith("classification: 2-4-2")
     assert [line.split("  ")[:2] for line in lines[1:]] == [["1/2", "repeat-0/fold-0"], ["2/2", "repeat-0/fold-1"]]
+
+
+def test_a_debugging_run_is_said_to_be_one() -> None:
+    ended = called("cv", "c.yaml", "--folds", "2", "--run", "out", "training.fast_dev_run=1")
+    assert "debugging runs (training.fast_dev_run), no result to rely on\n" in ended.stdout
+    assert called("resume", "out").stderr == "warning: out is complete: nothing is left to do\n"
 
 
 def test_early_stopping_is_said_to_have_watched() -> None:
