@@ -44,8 +44,13 @@ BY_TIME = ("data.split.time=day", "data.drop=[who]")
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("c.yaml").write_text(CONFIG)
-    Path("wide.yaml").write_text(CONFIG.replace("units: 4", "units: 9"))
+    write(tmp_path)
+
+
+def write(folder: Path) -> None:
+    """c.yaml, wide.yaml, and the table that both name."""
+    (folder / "c.yaml").write_text(CONFIG)
+    (folder / "wide.yaml").write_text(CONFIG.replace("units: 4", "units: 9"))
     rng = np.random.default_rng(0)
     a, b, noise = rng.normal(0, 1, (3, ROWS))
     frame = {
@@ -55,7 +60,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "who": [f"p{i // 3}" for i in range(ROWS)],
         "day": rng.permutation(ROWS),
     }
-    pl.DataFrame(frame).write_csv("points.csv")
+    pl.DataFrame(frame).write_csv(folder / "points.csv")
 
 
 def config(*overrides: str, file: str = "c.yaml") -> Any:
@@ -134,8 +139,9 @@ def test_repeats_cut_the_rows_anew_and_train_by_seeds_of_their_own() -> None:
 
 def test_classes_are_in_proportion_and_groups_stay_whole() -> None:
     labels = (pl.read_csv("points.csv")["y"] == "in").to_numpy()
+    found = parts(plan())
     for repeat in range(3):
-        sizes = [int(labels[[*parts(plan())[repeat, fold][1]]].sum()) for fold in range(5)]
+        sizes = [int(labels[[*found[repeat, fold][1]]].sum()) for fold in range(5)]
         assert max(sizes) - min(sizes) <= 1
     for each in parts(plan(*BY_GROUP)).values():
         groups = [{row // 3 for row in rows} for rows in each]
@@ -299,11 +305,22 @@ def test_data_that_changed_are_refused() -> None:
         go_on("out")
 
 
+LONG = ["training.epochs=200", "training.checkpoint.every=50 epochs"]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What the long trainings come to when nobody touches them."""
+    folder = tmp_path_factory.mktemp("whole")
+    write(folder)
+    cross_validate(nncli.load_config(folder / "c.yaml", LONG), folds=3, directory=folder / "out")
+    return trained(folder / "out")
+
+
 @pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGKILL])
-def test_a_process_that_is_stopped_says_how_to_go_on_and_does(signal_: signal.Signals) -> None:
+def test_a_process_that_is_stopped_says_how_to_go_on_and_does(signal_: signal.Signals, whole: dict[str, Any]) -> None:
     command = [sys.executable, "-m", "nncli.cli.main"]
-    long = ["training.epochs=400", "training.checkpoint.every=20 epochs"]
-    words = [*command, "cv", "c.yaml", "--folds", "3", "--run", "out", *long]
+    words = [*command, "cv", "c.yaml", "--folds", "3", "--run", "out", *LONG]
     with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         deadline = time.monotonic() + 60
         while not Path("out/repeat-0/fold-1/metrics.csv").exists():
@@ -315,8 +332,7 @@ def test_a_process_that_is_stopped_says_how_to_go_on_and_does(signal_: signal.Si
         assert process.returncode == 130
         assert said.endswith("nncli resume out goes on\n")
     assert called("resume", "out", "--quiet").returncode == 0
-    cross_validate(config(*long), folds=3, directory="whole")
-    assert trained("out") == trained("whole")
+    assert trained("out") == whole
 
 
 def test_a_fold_that_diverges_ends_it_and_is_named() -> None:
