@@ -1,7 +1,7 @@
 """Many trainings that belong together: folds, or seeds, each a run of its own under one directory.
 
 ``plan`` says which trainings there are, as a function of what was asked for alone; ``series`` trains them, one after
-the other, and goes on after a stop; ``statistics`` is what their figures come to.
+the other, and goes on after a stop; ``result`` is what they come to, by the rules of ``statistics``.
 """
 
 from nncli.many.plan import Job, Plan

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from nncli.ensembles import end_recorded
 from nncli.errors import ConfigError, DataError, NncliError, Problem, RunError
 from nncli.finishing import finish
 from nncli.many.plan import MOST, Job, Plan
-from nncli.many.statistics import CONFIDENCE, difference, spread
+from nncli.many.result import result_of
 from nncli.resumption import Told, bring_to_end, is_whole
 from nncli.run import PLAN, Run, first_free
 from nncli.run.files import cannot, sweep
@@ -359,7 +358,7 @@ def _train(path: Path, plan: Plan, tables: Mapping[str, Tables] | None, told: Wa
         except BaseException:  # Ctrl-C between two trainings
             told.warned(f"stopped between two trainings; nncli resume {path} goes on")
             raise
-        result = _result(plan, {job.path: runs[job.path].read_json("summary.json") for job in jobs})
+        result = result_of(plan, {job.path: runs[job.path].read_json("summary.json") for job in jobs})
         series.write_json(file, result)
     return Series(path, plan, result)
 
@@ -391,74 +390,3 @@ def _is_done(run: Run) -> bool:
 def _refuse_other_data(path: Path, plan: Plan, tables: Mapping[str, Tables]) -> None:
     if any(_data(rows) != plan.data[name] for name, rows in tables.items()):
         raise DataError("the data changed since the trainings began", where=str(path), remedy="train anew")
-
-
-# -- what they come to -----------------------------------------------------------------------------------------------
-
-
-def _result(plan: Plan, summaries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    jobs = {name: [job for job in plan.jobs if job.of == name] for name in plan.configs}
-    found = {}
-    for name, own in jobs.items():
-        each = [summaries[job.path] for job in own]
-        figures = {
-            key: spread([x for one in each if (x := one["metrics"].get(key)) is not None], _ratio(plan, key, each))
-            for key in dict.fromkeys(key for one in each for key in one["metrics"])
-        }
-        found[name] = {
-            "metrics": {key: figure.to_json() for key, figure in figures.items()},
-            "runs": [
-                {
-                    "run": job.path,
-                    **job.numbers,
-                    "seed": job.config.seed,
-                    **{
-                        key: one[key]
-                        for key in ("status", "epochs", "best_epoch", "training_seconds", "rows", "metrics")
-                    },
-                    "digest": one["digests"][one["weights"]],
-                }
-                for job, one in zip(own, each, strict=True)
-            ],
-        }
-    return {
-        "status": "completed",
-        "kind": plan.kind,
-        **plan.counts,
-        "confidence": CONFIDENCE,
-        "configs": found,
-        **({"difference": _difference(plan, jobs, summaries)} if len(found) > 1 else {}),
-    }
-
-
-def _difference(
-    plan: Plan, jobs: Mapping[str, Sequence[Job]], summaries: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
-    """Second minus first, of the figures that both have and that are the same function of a row."""
-    first, second = ([summaries[job.path] for job in own] for own in jobs.values())
-    names = [key for key in first[0]["metrics"] if key in second[0]["metrics"]]
-    a, b = plan.configs.values()
-    if (a.loss, a.data.preprocess.target) != (b.loss, b.data.preprocess.target):
-        names = [key for key in names if key not in ("validation_loss", "test_loss")]
-    metrics = {}
-    for key in names:
-        pairs = [
-            (x, y)
-            for one, two in zip(first, second, strict=True)
-            if (x := one["metrics"].get(key)) is not None and (y := two["metrics"].get(key)) is not None
-        ]
-        found = difference([x for x, _ in pairs], [y for _, y in pairs], _ratio(plan, key, first))
-        metrics[key] = found.to_json()
-    return {"of": list(jobs)[::-1], "metrics": metrics}
-
-
-def _ratio(plan: Plan, key: str, summaries: Sequence[Mapping[str, Any]]) -> float | None:
-    """Rows to validate over rows to train; of figures on the same test rows every time there is no such.
-
-    How far those are from what other rows would give, the trainings do not tell.
-    """
-    if plan.kind == "seeds":
-        return 0.0
-    if not key.startswith("validation_"):
-        return None
-    return fmean(one["rows"]["validation"] / one["rows"]["train"] for one in summaries)
