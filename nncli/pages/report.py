@@ -216,7 +216,7 @@ def _network(seen: Seen | None, pictures: Sequence[Drawn]) -> Iterator[Section]:
     if seen is None:
         return
     member = seen.trained.members[0]
-    blocks = blocks_of(member.network, 1, member.dtype)
+    blocks = blocks_of(member.network, 2, member.dtype)  # batch norm takes no fewer rows
     rows = [
         [
             block.name,
