@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nncli
-from nncli.pictures import pictures_of
 from nncli.plots.canvas import save
+from nncli.seeing.pictures import pictures_of
+from nncli.seeing.view import look_at
 from nncli.text import figure
-from nncli.view import look_at
 
 DOCS = Path(__file__).parent
 PAGE, PICTURES, CONFIGS = DOCS / "gallery.md", DOCS / "pictures", DOCS.parent / "configs"

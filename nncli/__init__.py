@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nncli.api import train
     from nncli.certify import check_gradients
-    from nncli.comparison import compare
     from nncli.config.loader import load_config
     from nncli.errors import NncliError
     from nncli.estimator import MLPClassifier, MLPRegressor
     from nncli.evaluation import evaluate
     from nncli.explain import explain_network
-    from nncli.listing import list_runs
     from nncli.lr_find import find_learning_rate
     from nncli.many import cross_validate, train_seeds
     from nncli.prediction import predict
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
     from nncli.reproduction import reproduce
     from nncli.resumption import resume
     from nncli.run import Run
+    from nncli.seeing.comparison import compare
+    from nncli.seeing.listing import list_runs
     from nncli.summary import summarize, validate
 
 __all__ = [
@@ -58,12 +58,12 @@ _HOME = {
     "NncliError": "nncli.errors",
     "Run": "nncli.run",
     "check_gradients": "nncli.certify",
-    "compare": "nncli.comparison",
+    "compare": "nncli.seeing.comparison",
     "cross_validate": "nncli.many",
     "evaluate": "nncli.evaluation",
     "explain_network": "nncli.explain",
     "find_learning_rate": "nncli.lr_find",
-    "list_runs": "nncli.listing",
+    "list_runs": "nncli.seeing.listing",
     "load_config": "nncli.config.loader",
     "predict": "nncli.prediction",
     "profile_steps": "nncli.profile.measure",

@@ -17,7 +17,7 @@ def finish(run: Run, config: Config, warned: Callable[[str], None]) -> None:
     asked = config.report.plots
     if asked is False or (asked == "auto" and run.read_json("summary.json")["training_seconds"] < LONG):
         return
-    from nncli.pictures import draw  # with all that judges a network
+    from nncli.seeing.pictures import draw  # with all that judges a network
 
     try:
         draw(run)

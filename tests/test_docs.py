@@ -54,6 +54,15 @@ def test_the_docs_are_built_without_a_warning(tmp_path: Path) -> None:
     assert links == [], "the pages open without a network"
 
 
+def test_the_gallery_shows_every_config_and_its_pictures_are_there() -> None:
+    page = (ROOT / "docs/gallery.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"^nncli train configs/(\w+)\.yaml$", page, re.MULTILINE))
+    assert shown == {path.stem for path in (ROOT / "configs").glob("*.yaml") if "mnist" not in path.stem}
+    pictures = re.findall(r"!\[([^\]]{20,})\]\((pictures/[\w.-]+)\)", page)
+    assert len(pictures) == page.count("![") > len(shown)
+    assert all((ROOT / "docs" / file).read_bytes().startswith(b"\x89PNG") for _, file in pictures)
+
+
 def test_the_readme_s_config_loads(tmp_path: Path) -> None:
     from nncli import load_config
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from nncli.cli.console import plainly
-from nncli.comparison import Curve
 from nncli.engine.buffers import Array
+from nncli.seeing.comparison import Curve
 from nncli.text import figure
 
 WIDE_RANGE = 30.0

@@ -10,7 +10,7 @@ import typer
 from nncli.cli.train import Json
 
 if TYPE_CHECKING:
-    from nncli.comparison import Comparison
+    from nncli.seeing.comparison import Comparison
 
 SUFFIXES = (".png", ".html")
 
@@ -27,7 +27,7 @@ def compare(
 ) -> None:
     """Set runs side by side: what differs in their configs, which figures are better (*), their curves."""
     from nncli.cli.plain import print_json, print_lines
-    from nncli.comparison import compare as set_side_by_side
+    from nncli.seeing.comparison import compare as set_side_by_side
 
     if output is not None:
         _refuse(output)
@@ -51,7 +51,7 @@ def _write(comparison: Comparison, output: Path) -> None:
 
         save(output, comparison_page(comparison))
     else:
-        from nncli.comparison import save_picture
+        from nncli.seeing.comparison import save_picture
 
         save_picture(comparison, output)
 

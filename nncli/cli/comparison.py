@@ -14,8 +14,8 @@ from rich.table import Table
 from nncli.cli.chart import chart, is_wide
 from nncli.cli.console import plainly, stdout
 from nncli.cli.glyphs import BLOCKS, glyphs
-from nncli.comparison import Comparison
-from nncli.sheets import Cell, Sheet, sheets
+from nncli.seeing.comparison import Comparison
+from nncli.seeing.sheets import Cell, Sheet, sheets
 from nncli.text import shortened
 
 MOST_COLUMNS = 8

@@ -8,7 +8,7 @@ from typing import Literal
 
 from nncli.cli.plain import print_lines
 from nncli.config.values import as_written
-from nncli.listing import COLUMNS, Listed
+from nncli.seeing.listing import COLUMNS, Listed
 from nncli.text import count, figure, printable
 
 NUMBERS = ("score", "loss", "epochs", "best", "parameters", "seconds")

@@ -28,7 +28,7 @@ def runs(
 ) -> None:
     """List the runs in DIR: how each ended, its data, score, loss, epochs and time; the newest first."""
     from nncli.cli.plain import print_json, print_lines
-    from nncli.listing import asked_for, list_runs
+    from nncli.seeing.listing import asked_for, list_runs
 
     found = list_runs(directory, sort=sort, reverse=reverse, where=where or [])
     if json:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
-from annotated_types import Gt
+from annotated_types import Gt, Le
 from numpy.random import Generator
 
 from nncli.engine.buffers import Array
@@ -126,7 +126,7 @@ class LecunUniform(Initializer):
 class Normal(Initializer):
     """A normal distribution of a chosen width, whatever the shape."""
 
-    std: Annotated[float, Gt(0)] = 0.05
+    std: Annotated[float, Gt(0), Le(1e100)] = 0.05
 
     name = "normal"
     formula = "N(0, std²)"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nncli.comparison import Comparison, draw_comparison
 from nncli.pages.drawn import drawn_as
 from nncli.pages.page import render
 from nncli.pages.tables import Table
 from nncli.plots.canvas import written
-from nncli.sheets import NOTHING, Cell, Sheet, sheets
+from nncli.seeing.comparison import Comparison, draw_comparison
+from nncli.seeing.sheets import NOTHING, Cell, Sheet, sheets
 from nncli.text import count
 
 MOST_COLUMNS = 8

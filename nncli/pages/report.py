@@ -11,16 +11,16 @@ from nncli.data.pixels import find_pixels
 from nncli.engine.summary import blocks_of
 from nncli.errors import RunError
 from nncli.evaluation import ClassReport, Evaluation, evaluation_of
-from nncli.mistakes import worst
 from nncli.pages.certificate import certificate
 from nncli.pages.drawn import Drawn, drawn_as
 from nncli.pages.page import render
 from nncli.pages.tables import Table
-from nncli.pictures import pictures_of, save_in
 from nncli.plots.canvas import Picture
 from nncli.run import Run
+from nncli.seeing.mistakes import worst
+from nncli.seeing.pictures import pictures_of, save_in
+from nncli.seeing.view import Seen, View, look_at
 from nncli.text import count, figure
-from nncli.view import Seen, View, look_at
 
 MISTAKES = 20
 COLUMNS = 12
@@ -216,7 +216,7 @@ def _network(seen: Seen | None, pictures: Sequence[Drawn]) -> Iterator[Section]:
     if seen is None:
         return
     member = seen.trained.members[0]
-    blocks = blocks_of(member.network, 1, member.dtype)
+    blocks = blocks_of(member.network, 2, member.dtype)  # batch norm takes no fewer rows
     rows = [
         [
             block.name,

@@ -204,6 +204,12 @@ ROWS = [
     ),
     put("a width of 0", "units: 4", "units: 0", "c.yaml:4:15  model.layers.0.units: must be at least 1 (is 0)"),
     put(
+        "weights whose square is no number",
+        "activation: tanh}",
+        "activation: tanh, initializer: {name: normal, std: 1e300}}",
+        "c.yaml:4:69  model.layers.0.initializer.std: must be at most 1e+100 (is 1e+300)",
+    ),
+    put(
         "a width of 10^9",
         "units: 4",
         "units: 1000000000",

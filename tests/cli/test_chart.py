@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.cli.chart import COLOURS, DASHES, chart, is_wide
-from nncli.comparison import MOST_CURVES, Curve
+from nncli.seeing.comparison import MOST_CURVES, Curve
 
 HEIGHT = 12
 

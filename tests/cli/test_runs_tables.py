@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from nncli import load_config, train
-from nncli.listing import COLUMNS
+from nncli.seeing.listing import COLUMNS
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NNCLI = [sys.executable, "-m", "nncli.cli.main"]

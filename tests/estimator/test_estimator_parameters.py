@@ -21,6 +21,7 @@ Y = np.where(X[:, 0] > 0, "a", "b")
 
 OF_FILES: set[KeyPath] = {
     ("name",),
+    ("report",),
     ("training", "checkpoint"),
     *(("data", key) for key in Data.model_fields if key not in ("split", "preprocess")),
 }

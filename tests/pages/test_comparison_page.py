@@ -11,8 +11,8 @@ import pytest
 
 from nncli import compare, load_config, train
 from nncli.cli.main import main
-from nncli.comparison import Comparison
 from nncli.pages.comparison import comparison_page
+from nncli.seeing.comparison import Comparison
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nncli.comparison import Comparison
 from nncli.config.values import as_written
+from nncli.seeing.comparison import Comparison
 from nncli.text import figure
 
 NOTHING = "–"

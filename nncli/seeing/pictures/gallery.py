@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from nncli.pictures.predictions import of_network, of_predictions
-from nncli.pictures.training import of_training
 from nncli.plots.canvas import Picture, save
 from nncli.run import Run
-from nncli.view import View, look_at
+from nncli.seeing.pictures.predictions import of_network, of_predictions
+from nncli.seeing.pictures.training import of_training
+from nncli.seeing.view import View, look_at
 
 FOLDER = "plots"
 

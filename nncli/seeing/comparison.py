@@ -14,13 +14,13 @@ from nncli.config.schema import Block, Config
 from nncli.config.values import flattened
 from nncli.engine.buffers import Array
 from nncli.errors import NncliError, Problem, RunError
-from nncli.listing import Listed, read_run
 from nncli.plots.canvas import CYCLE, Picture, save
 from nncli.plots.curves import draw_together
 from nncli.run import Run, what_matters
 from nncli.scoring import higher_is_better
+from nncli.seeing.listing import Listed, read_run
+from nncli.seeing.view import View, look_at
 from nncli.text import count
-from nncli.view import View, look_at
 
 MOST_CURVES = len(CYCLE)
 """So many are told apart."""

@@ -13,7 +13,6 @@ from nncli.data.preprocess import ClassEncoding, LabelEncoding
 from nncli.data.scaling import Scaling
 from nncli.engine.inference import Inference
 from nncli.evaluation import scorer_of
-from nncli.mistakes import worst_first
 from nncli.plots.calibration import confidence, draw_calibration
 from nncli.plots.canvas import Picture
 from nncli.plots.confusion import draw_confusion
@@ -24,8 +23,9 @@ from nncli.plots.ranking import draw_precision_recall, draw_roc
 from nncli.plots.regions import draw_regions, draw_surface
 from nncli.plots.residuals import draw_predicted, draw_residuals
 from nncli.scoring import Scored
+from nncli.seeing.mistakes import worst_first
+from nncli.seeing.view import Seen
 from nncli.trained import Predictor
-from nncli.view import Seen
 
 Make: TypeAlias = Callable[[], Picture | None]
 

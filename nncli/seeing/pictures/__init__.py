@@ -4,6 +4,6 @@
 itself; ``gallery`` draws them all, one after the other.
 """
 
-from nncli.pictures.gallery import draw, pictures_of, save_in
+from nncli.seeing.pictures.gallery import draw, pictures_of, save_in
 
 __all__ = ["draw", "pictures_of", "save_in"]

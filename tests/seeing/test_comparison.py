@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from nncli import Run, compare, load_config, train
-from nncli.comparison import Comparison, Figure, draw_comparison
 from nncli.errors import NncliError
-from nncli.sheets import sheets
+from nncli.seeing.comparison import Comparison, Figure, draw_comparison
+from nncli.seeing.sheets import sheets
 
-CONFIGS = Path(__file__).parents[1] / "configs"
+CONFIGS = Path(__file__).parents[2] / "configs"
 SHORT = ["training.epochs=4", "data.split.validation=0.2", "data.split.seed=5"]
 
 

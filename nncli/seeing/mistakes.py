@@ -12,8 +12,8 @@ from nncli.engine.buffers import Array
 from nncli.evaluation import scorer_of
 from nncli.scoring import Scored
 from nncli.scoring.scorer import finite_or_none
+from nncli.seeing.view import Seen
 from nncli.text import figure
-from nncli.view import Seen
 
 
 @dataclass(frozen=True)

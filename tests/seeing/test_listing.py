@@ -14,10 +14,10 @@ import pytest
 
 from nncli import Run, list_runs, load_config, train
 from nncli.errors import NncliError
-from nncli.listing import Listed, asked_for, judged_by
 from nncli.run.lock import locked
+from nncli.seeing.listing import Listed, asked_for, judged_by
 
-CONFIGS = Path(__file__).parents[1] / "configs"
+CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 @pytest.fixture(scope="module")

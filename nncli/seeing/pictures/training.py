@@ -9,7 +9,7 @@ import numpy as np
 from nncli.plots.canvas import Picture
 from nncli.plots.curves import draw_curves, draw_learning_rate, draw_together
 from nncli.plots.distributions import Spread, draw_distributions
-from nncli.view import View
+from nncli.seeing.view import View
 
 
 def of_training(view: View) -> Iterator[Callable[[], Picture | None]]:
