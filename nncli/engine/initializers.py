@@ -126,7 +126,7 @@ class LecunUniform(Initializer):
 class Normal(Initializer):
     """A normal distribution of a chosen width, whatever the shape."""
 
-    std: Annotated[float, Gt(0), Le(1e100)] = 0.05
+    std: Annotated[float, Gt(0), Le(1e154)] = 0.05
 
     name = "normal"
     formula = "N(0, std²)"

@@ -207,7 +207,7 @@ ROWS = [
         "weights whose square is no number",
         "activation: tanh}",
         "activation: tanh, initializer: {name: normal, std: 1e300}}",
-        "c.yaml:4:69  model.layers.0.initializer.std: must be at most 1e+100 (is 1e+300)",
+        "c.yaml:4:69  model.layers.0.initializer.std: must be at most 1e+154 (is 1e+300)",
     ),
     put(
         "a width of 10^9",
