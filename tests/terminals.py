@@ -69,6 +69,11 @@ class Terminal:
         self.raw += piece
         self._emulator.feed(piece)
 
+    @property
+    def discards(self) -> bool:
+        """Whether Ctrl-C discards what is on its way to it, as a rule of terminals."""
+        return not termios.tcgetattr(self._ours)[3] & termios.NOFLSH
+
     def press(self, keys: bytes) -> None:
         os.write(self._ours, keys)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nncli.cli.resume import Run
+
+if TYPE_CHECKING:
+    from nncli.run import Run as RunFiles
 
 NAME = "report.html"
 
@@ -39,13 +42,11 @@ def report(
     print_lines(str(path))
 
 
-def _check(run: object) -> None:
+def _check(run: RunFiles) -> None:
     """Write the certificate of its trained weights into the run."""
     from nncli.certify import check_gradients
     from nncli.cli.proof import progress
-    from nncli.run import Run as RunFiles
 
-    assert isinstance(run, RunFiles)
     with progress("gradcheck") as observe:
         proof = check_gradients(run, observe=observe)
     with run.locked():

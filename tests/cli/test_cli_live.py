@@ -244,6 +244,17 @@ def test_a_terminal_that_is_resized_shows_one_display(home: Path, columns: int) 
         assert "classification" in shown
 
 
+def test_ctrl_c_cuts_off_no_picture_and_the_terminal_is_left_as_it_was(home: Path) -> None:
+    """Of a picture that was cut off, lines above it would be erased, too."""
+    with digits(home, 100) as terminal:
+        assert terminal.discards
+        terminal.read(lambda raw: pictures(raw) >= 2)
+        assert not terminal.discards
+        terminal.press(CTRL_C)
+        assert terminal.end() == 130
+        assert terminal.discards
+
+
 def test_a_training_outlives_its_terminal(home: Path) -> None:
     command = [sys.executable, "-m", "nncli.cli.main", "train", "configs/digits.yaml", "training.epochs=300"]
     ours, theirs = os.openpty()
