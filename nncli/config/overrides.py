@@ -67,12 +67,12 @@ def put(document: Document, keys: Sequence[str], value: Any, place: str) -> None
             if key not in map(str, range(len(inside))):
                 message = f"{display(path)} has no entry {key[:LONGEST]}: there are {len(inside)}, counted from 0"
                 raise ConfigError(message, where=place)
-            path, inside = (*path, int(key)), inside[int(key)]
+            path, there, inside = (*path, int(key)), True, inside[int(key)]
         elif isinstance(inside, dict):
-            path, inside = (*path, key), inside.get(key)
+            path, there, inside = (*path, key), key in inside, inside.get(key)
         else:
             raise ConfigError(f"{display(path)} is {inside!r} and holds nothing called {key!r}", where=place)
-        if path not in document.values and len(path) < len(keys):
+        if not there and len(path) < len(keys):
             document.replace(path, inside := {}, place)
     document.replace(path, value, place)
     document.overridden.add(path)

@@ -18,12 +18,13 @@ from nncli.data.preprocess import ClassEncoding
 from nncli.ensembles import end_recorded
 from nncli.errors import ConfigError, DataError, NncliError, Problem, RunError
 from nncli.finishing import finish
+from nncli.many.directory import made, refuse_taken
 from nncli.many.plan import MOST, Job, Plan
 from nncli.many.result import result_of
-from nncli.resumption import Told, bring_to_end, is_whole
+from nncli.many.work import is_done
+from nncli.resumption import Told, bring_to_end
 from nncli.run import PLAN, Run, first_free
-from nncli.run.files import cannot, sweep
-from nncli.run.lock import NAME as LOCK
+from nncli.run.files import sweep
 from nncli.run.lock import locked
 from nncli.text import count
 from nncli.trackers import require
@@ -189,31 +190,14 @@ def _begin(plan: Plan, name: str, directory: str | Path | None, told: Watched) -
         with locked(path):
             return _train(path, begun, None, told)
     if path is not None and (path.exists() or path.is_symlink()):
-        _refuse_taken(path)
+        refuse_taken(path)
     tables = _read(plan)
     plan = _checked(plan, tables, told.warned)
-    path = first_free(name) if path is None else _made(path)
+    path = first_free(name) if path is None else made(path)
     with locked(path):
         sweep(path)
         Run(path).write_json(PLAN, plan.to_json())
         return _train(path, plan, tables, told)
-
-
-def _refuse_taken(path: Path) -> None:
-    """A directory that a killed process made, and wrote nothing to, is free."""
-    if not path.is_dir() or any(
-        found.name != LOCK and not found.name.startswith(f".{PLAN}") for found in path.iterdir()
-    ):
-        remedy = "nothing is written over: choose another --run"
-        raise RunError("exists already", where=str(path), remedy=remedy)
-
-
-def _made(path: Path) -> Path:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot("make", path, error) from None
-    return path
 
 
 def _read_plan(path: Path) -> Plan:
@@ -337,7 +321,7 @@ def _train(path: Path, plan: Plan, tables: Mapping[str, Tables] | None, told: Wa
     series, jobs = Run(path), plan.jobs
     runs = {job.path: _run(path, job) for job in jobs}
     file = f"{plan.kind}.json"
-    left = [number for number, job in enumerate(jobs) if not _is_done(runs[job.path])]
+    left = [number for number, job in enumerate(jobs) if not is_done(runs[job.path])]
     if not left:
         told.warned(f"{path} is complete: nothing is left to do")
     elif tables is None:
@@ -364,7 +348,7 @@ def _train(path: Path, plan: Plan, tables: Mapping[str, Tables] | None, told: Wa
 
 
 def _train_one(run: Run, job: Job, tables: Tables, told: Watched) -> None:
-    _made(run.path.parent)
+    made(run.path.parent)
     if bring_to_end(run, job.config, tables, Told(told.began, told.warned, told.observe)):
         finish(run, job.config, told.warned)
 
@@ -381,10 +365,6 @@ def _run(path: Path, job: Job) -> Run:
         if place.is_symlink():
             raise RunError("is a link", where=str(place), remedy="the directory keeps all of its runs in itself")
     return Run(place)
-
-
-def _is_done(run: Run) -> bool:
-    return (run.path / "config.yaml").exists() and is_whole(run)
 
 
 def _refuse_other_data(path: Path, plan: Plan, tables: Mapping[str, Tables]) -> None:
