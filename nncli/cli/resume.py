@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nncli.cli.sweep import Jobs, Scheduler
-from nncli.cli.train import Json, Overrides
+from nncli.cli.train import Jobs, Json, Overrides, Scheduler
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory, or latest.", show_default=False)]
 
@@ -34,7 +33,7 @@ def resume(
         _resume_sweep(run, overrides or [], jobs, scheduler, quiet=quiet, json=json)
         return
     if is_series(run):
-        _resume_series(run, overrides or [], quiet=quiet, json=json)
+        _resume_series(run, overrides or [], jobs, scheduler, quiet=quiet, json=json)
         return
     with shown(silent=quiet) as screen:
         trained = go_on(
@@ -69,11 +68,13 @@ def _refuse_changes(directory: Path, overrides: list[str]) -> None:
         raise NncliError(message, where=str(directory), remedy="leave it out, or begin anew in another directory")
 
 
-def _resume_series(directory: Path, overrides: list[str], *, quiet: bool, json: bool) -> None:
+def _resume_series(
+    directory: Path, overrides: list[str], jobs: int, scheduler: str | None, *, quiet: bool, json: bool
+) -> None:
     from nncli.cli.series import print_series, watched
     from nncli.many import go_on
 
     _refuse_changes(directory, overrides)
     with watched(quiet=quiet) as told:
-        found = go_on(directory, told)
+        found = go_on(directory, told, jobs=jobs, scheduler=scheduler)
     print_series(found, json=json)

@@ -7,17 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nncli.cli.train import Json
-
-Jobs = Annotated[int, typer.Option(help="How many trainings at a time, in processes of this machine.")]
-Scheduler = Annotated[
-    str | None,
-    typer.Option(
-        metavar="ADDRESS",
-        help="Train on the workers of a Dask cluster instead: tcp://host:8786. They need this folder at this path.",
-        show_default=False,
-    ),
-]
+from nncli.cli.train import Jobs, Json, Scheduler
 
 
 def sweep(

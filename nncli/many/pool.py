@@ -22,6 +22,7 @@ from nncli.training.interrupt import stop_on_signal
 if TYPE_CHECKING:
     from distributed import Client
 
+MOST_JOBS = 1024
 DEATHS = 5
 """A piece of work that so many workers died of is given up; the last of them had nothing else beside it to die of."""
 ANSWER = 10
@@ -196,6 +197,16 @@ def _of_worker(error: BaseException) -> NncliError:
     return NncliError(f"{type(error).__name__}: {error}", where="a worker of the cluster")
 
 
+def refuse_jobs(jobs: int) -> None:
+    """Refuse a number of processes that cannot be.
+
+    Raises:
+        NncliError: It is one.
+    """
+    if not 1 <= jobs <= MOST_JOBS:
+        raise NncliError(f"must be between 1 and {MOST_JOBS}", where=f"--jobs {jobs}")
+
+
 @contextmanager
 def pool(jobs: int, scheduler: str | None, threads: int, told: Callable[[Task], Told]) -> Iterator[Pool]:
     """Workers for the time within.
@@ -289,6 +300,7 @@ def carry_out(
 
     with stop_on_signal() as signalled, _stopped(flag):
         while True:
+            stopping = stopping or signalled()
             while not (stopping or alone) and busy < workers.size and (task := following()) is not None:
                 workers.submit(task)
                 busy += 1
@@ -299,8 +311,7 @@ def carry_out(
                 busy -= 1
                 alone = False
                 ended(task, done)
-            if not stopping and (number := signalled()):
-                stopping = number
+            stopping = stopping or signalled()
             if stopping and busy and until == math.inf:
                 flag.touch()
                 until = time.monotonic() + GRACE

@@ -162,7 +162,7 @@ def _wait_for(run: Run, halt: Callable[[int], bool]) -> None:
 
 
 def tables_of(config: Config, expected: str = "") -> Tables:
-    """The rows of ``config``: a process keeps those that it read last.
+    """The rows of ``config``: a process keeps those that it read last, of two configs that are compared both.
 
     Raises:
         DataError: They cannot be read, or have another fingerprint than is ``expected``.
@@ -171,10 +171,19 @@ def tables_of(config: Config, expected: str = "") -> Tables:
     source = {key: value for key, value in data.items() if key not in ("split", "preprocess")}
     order = {key: data["split"][key] for key in ("group", "time")}
     reading = {key: data["preprocess"][key] for key in ("columns", "missing_values")}
-    tables, found = _read(_Source(repr((source, order, reading)), config))
+    paths = (config.data_path(key) for key in ("path", "validation_path", "test_path"))
+    files = [_state(path) for path in paths if path is not None]
+    tables, found = _read(_Source(repr((source, order, reading, files)), config))
     if expected and found != expected:
         raise DataError("the data changed since the trainings began", where=config.name_or_stem, remedy="train anew")
     return tables
+
+
+def _state(path: Path) -> list[tuple[str, int, int]]:
+    """What tells whether a file, or one in a folder, was written anew."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    found = [(file, file.stat()) for file in files if file.exists()]
+    return [(str(file), state.st_size, state.st_mtime_ns) for file, state in found]
 
 
 @dataclass(frozen=True)
@@ -191,7 +200,7 @@ class _Source:
         return isinstance(other, _Source) and self.key == other.key
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _read(source: _Source) -> tuple[Tables, str]:
     tables = read_tables(source.config)
     return tables, fingerprint(train=tables.train, validation=tables.validation, test=tables.test)

@@ -16,7 +16,7 @@ from nncli.data.dataset import fingerprint
 from nncli.engine.optimizers import Minimizer
 from nncli.errors import ConfigError, DivergedError, NncliError, Problem, RunError
 from nncli.many.directory import made, refuse_taken
-from nncli.many.pool import carry_out, pool
+from nncli.many.pool import carry_out, pool, refuse_jobs
 from nncli.many.work import Task, tables_of
 from nncli.resumption import Told
 from nncli.run import PLAN, Run, first_free
@@ -107,8 +107,7 @@ def run_sweep(
         Stopped: SIGINT or SIGTERM came.
     """
     told = told or Watched()
-    if not 1 <= jobs <= 1024:
-        raise NncliError("must be between 1 and 1024", where=f"--jobs {jobs}")
+    refuse_jobs(jobs)
     path = None if directory is None else Path(directory)
     if path is not None and is_sweep(path):
         before, data = _read_plan(path)
