@@ -55,7 +55,7 @@ def _resume_sweep(
     from nncli.sweep.running import begun
 
     _refuse_changes(directory, overrides)
-    with watched(begun(directory), quiet=quiet) as told:
+    with watched(begun(directory), quiet=quiet, others=jobs > 1 or scheduler is not None) as told:
         found = go_on(directory, jobs=jobs, scheduler=scheduler, told=told)
     print_swept(found, json=json)
 

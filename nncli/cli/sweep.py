@@ -34,6 +34,6 @@ def sweep(
     from nncli.sweep import load_sweep, run_sweep
 
     loaded = load_sweep(file, overrides or [])
-    with watched(loaded, quiet=quiet) as told:
+    with watched(loaded, quiet=quiet, others=jobs > 1 or scheduler is not None) as told:
         found = run_sweep(loaded, jobs=jobs, scheduler=scheduler, directory=run, told=told)
     print_swept(found, json=json)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nncli.cli.plain import count, print_json, print_lines
+from nncli.cli.plain import count, is_drawn_on, print_json, print_lines, wrapped
 from nncli.cli.series import GAP, table
 from nncli.config.values import as_written
 from nncli.text import figure, printable
@@ -23,12 +24,21 @@ HOW = {"grid": "on a grid", "random": "at random", "tpe": "by a model of those b
 
 
 @contextmanager
-def watched(sweep: Sweep, *, quiet: bool) -> Iterator[Watched]:
-    """Who is told of the sweep within; a signal that ends it gives the command its exit code."""
+def watched(sweep: Sweep, *, quiet: bool, others: bool) -> Iterator[Watched]:
+    """Who is told of the sweep within; a signal that ends it gives the command its exit code.
+
+    Of trainings that ``others`` do, a bar tells how many are over.
+    """
     from nncli.cli.training import shown
     from nncli.sweep import Stopped, Watched
 
-    with shown(silent=quiet, brief=True) as screen:
+    with ExitStack() as around:
+        screen = around.enter_context(shown(silent=quiet, brief=True))
+        bar: Callable[[float], None] | None = None
+        if others and not quiet and is_drawn_on(sys.stderr):
+            from nncli.cli.progress import progress
+
+            bar = around.enter_context(progress("trials"))
         begun = 0
 
         def checked(sweep: Sweep) -> None:
@@ -42,6 +52,8 @@ def watched(sweep: Sweep, *, quiet: bool) -> Iterator[Watched]:
         def ended(trial: Trial, best: Trial | None, over: int, trials: int) -> None:
             nonlocal begun
             begun = over
+            if bar is not None:
+                bar(over / trials)
             told = figure(sweep.monitor, trial.value) if trial.state in ("completed", "pruned") else trial.state
             early = (
                 f", ended early after {count(trial.epochs, 'epoch')}"
@@ -95,8 +107,9 @@ def _lines(swept: Swept) -> Iterator[str]:
         (str(rank), one["run"], figure(monitor, one["value"]), str(one["epochs"])) for rank, one in enumerate(best, 1)
     ]
     values = ["", *(_values(one["values"]) for one in best)]
-    for line, words in zip(table([("", "", _short(monitor), "epochs"), *rows]), values, strict=True):
-        yield f"{line}{GAP}{words}".rstrip()
+    lines = table([("", "", _short(monitor), "epochs"), *rows])
+    shown = [f"{line}{GAP}{words}".rstrip() for line, words in zip(lines, values, strict=True)]
+    yield from wrapped(shown, sys.stdout, indent=" " * 4) if is_drawn_on(sys.stdout) else shown
     if len(result["trials"]) > SHOWN:
         yield f"all of them: {swept.path / LEADERBOARD}"
     yield ""

@@ -23,6 +23,8 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """
     path = Path(path)
     document = read_document(path)
+    if {"config", "space"} <= document.value.keys() and "model" not in document.value:
+        raise ConfigError("is a sweep, and no config", where=str(path), remedy=f"nncli sweep {path} carries it out")
     apply_overrides(document, list(overrides))
     return _validated(document, path)
 

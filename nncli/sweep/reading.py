@@ -30,6 +30,9 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = ()) -> Sweep:
     """
     path = Path(path)
     document = read_document(path)
+    if "model" in document.value and "space" not in document.value:
+        message, remedy = "is a config, and no sweep", f"a sweep names it, and what of it to vary: config: {path.name}"
+        raise ConfigError(message, where=str(path), remedy=remedy)
     apply_overrides(document, list(overrides))
     content = document.value
     named = content.get("config")

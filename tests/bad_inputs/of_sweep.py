@@ -29,6 +29,18 @@ def begun() -> Any:
 
 
 ROWS = [
+    Row(
+        "a sweep that is trained",
+        writes("s.yaml", FITTING),
+        "train s.yaml",
+        "s.yaml: is a sweep, and no config; nncli sweep s.yaml carries it out",
+    ),
+    Row(
+        "a config that is swept",
+        nothing,
+        "sweep c.yaml",
+        "c.yaml: is a config, and no sweep; a sweep names it, and what of it to vary: config: c.yaml",
+    ),
     sweep("a sweep without a config", RATE, "s.yaml:1:1  config: missing"),
     sweep(
         "a sweep of a config that is not there",
