@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from threading import RLock
 from typing import Any, Literal, TypeAlias
 
 from nncli.builder import Tables, read_tables
@@ -33,6 +34,8 @@ PAUSE = 0.2
 """Seconds between two looks at it."""
 PATIENCE = 60.0
 """Seconds that a run is waited for whose last worker has not let go of it yet."""
+_ALONE = RLock()
+"""Held by who trains: how many threads BLAS has is one number for the whole process, and bits depend on it."""
 Status: TypeAlias = Literal["ended", "paused", "interrupted", "diverged", "failed"]
 
 
@@ -96,8 +99,9 @@ def do(task: Task, told: Told | None = None, parent: int | None = None) -> Done:
         config = _as_begun(run, config_of(task.config))
         run.path.parent.mkdir(parents=True, exist_ok=True)
         _wait_for(run, halt)
-        if bring_to_end(run, config, tables_of(config, task.data), replace(told, halt=halt)):
-            finish(run, config, told.warned)
+        with _ALONE:
+            if bring_to_end(run, config, tables_of(config, task.data), replace(told, halt=halt)):
+                finish(run, config, told.warned)
     except Interrupted as stopped:
         paused = not stopped.signal and _is_paused(run, task.until)
         return Done("paused" if paused else "interrupted", signal=stopped.signal)

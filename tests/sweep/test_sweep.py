@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from commands import called
 
 import nncli
 from nncli.errors import NncliError
+from nncli.many.work import Task, do
 from nncli.sweep import Watched, go_on, load_sweep, run_sweep
 from nncli.sweep.pictures import pictures
 from nncli.sweep.search import Search
@@ -291,41 +293,70 @@ def test_a_signal_saves_what_all_workers_are_at(long: dict[str, Any]) -> None:
     assert swept("s") == long
 
 
-def test_on_a_cluster_whose_worker_is_killed_nothing_is_lost(long: dict[str, Any]) -> None:
-    """A scheduler and workers in processes of their own, that talk over the loopback."""
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    dask = [str(Path(sys.executable).parent / "dask")]
-    scheduler = subprocess.Popen(
-        [
-            *dask,
-            "scheduler",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            "0",
-            "--no-dashboard",
-            "--scheduler-file",
-            "address.json",
-        ],
-        **quiet,
-    )
+QUIET: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+LOCAL = """\
+import sys
+from distributed import LocalCluster
+if __name__ == "__main__":
+    with LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None) as cluster:
+        print(cluster.scheduler_address, *(worker.pid for worker in cluster.workers.values()), flush=True)
+        sys.stdin.read()
+"""
+
+
+@contextmanager
+def separate() -> Iterator[tuple[str, int]]:
+    """The address of a scheduler, and the number of a worker: two of them, each a process of its own."""
+    dask = str(Path(sys.executable).parent / "dask")
+    about = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", "address.json"]
+    processes = [subprocess.Popen([dask, "scheduler", *about], **QUIET)]
     try:
         until(lambda: Path("address.json").exists() and Path("address.json").read_text().rstrip().endswith("}"))
         address = json.loads(Path("address.json").read_text())["address"]
-        worker = [*dask, "worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-        ones = [subprocess.Popen(worker, **quiet) for _ in range(2)]
+        worker = [dask, "worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+        processes += [subprocess.Popen(worker, **QUIET) for _ in range(2)]
+        yield address, processes[1].pid
+    finally:
+        for process in processes[::-1]:
+            process.terminate()
+            process.wait()
+
+
+@contextmanager
+def local() -> Iterator[tuple[str, int]]:
+    """The same of a cluster whose workers have nannies, by which a dead one is followed by another."""
+    Path("local.py").write_text(LOCAL)
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen([sys.executable, "local.py"], **pipes) as process:
+        assert process.stdout is not None
+        address, first, _ = process.stdout.readline().split()
+        yield address, int(first)
+        process.communicate()
+
+
+@pytest.mark.parametrize("cluster", [separate, local])
+def test_on_a_cluster_whose_worker_is_killed_nothing_is_lost(cluster: Any, long: dict[str, Any]) -> None:
+    """They talk over the loopback."""
+    with cluster() as (address, worker):
         process = start("sweep", "s.yaml", LONG, "--run", "far", "--scheduler", address)
         until(lambda: ended("far") >= 2)
-        ones[0].kill()
+        os.kill(worker, signal.SIGKILL)
         _, said = process.communicate(timeout=120)
-        assert process.returncode == 0, said
-        assert swept("far") == long
-        ones[0].wait()
-        ones[1].terminate()
-        ones[1].wait()
-    finally:
-        scheduler.terminate()
-        scheduler.wait()
+    assert process.returncode == 0, said
+    assert swept("far") == long
+
+
+def test_a_worker_that_sees_another_folder_or_is_another_version_says_so(tmp_path: Path) -> None:
+    config = nncli.load_config("c.yaml").resolved()
+    elsewhere = do(Task(str(tmp_path / "nowhere"), "trial-0", config))
+    assert (elsewhere.status, "all workers need the same folder at the same path" in elsewhere.problem) == (
+        "failed",
+        True,
+    )
+    run_sweep(load_sweep("s.yaml", ["trials=1"]), directory="s")
+    other = do(Task(str(tmp_path / "s"), "trial-1", config, version="0.0.9"))
+    assert (other.status, "and the trainings began with 0.0.9" in other.problem) == ("failed", True)
+    assert not Path("s/trial-1").exists()
 
 
 def test_where_no_scheduler_answers_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
