@@ -256,8 +256,7 @@ def _proposed(path: Path, sweep: Sweep) -> list[Values]:
     if sweep.method != "tpe" or not (path / PROPOSED).exists():
         return []
     found = Run(path).read_json(PROPOSED).get("trials")
-    keys = {dimension.key for dimension in sweep.space.dimensions}
-    if not isinstance(found, list) or not all(isinstance(one, dict) and one.keys() <= keys for one in found):
+    if not isinstance(found, list) or not all(map(sweep.space.has, found)):
         raise RunError("holds no trials of this sweep", where=str(path / PROPOSED), remedy="begin anew")
     return found[: sweep.trials]
 

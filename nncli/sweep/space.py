@@ -37,10 +37,12 @@ class Dimension:
         """Whether it is there beside what was ``chosen`` of the keys that it depends on."""
         return all(key in chosen and _among(chosen[key], values) for key, values in self.when.items())
 
-    @property
-    def ends(self) -> tuple[Any, ...]:
-        """The values between which all others lie; of a choice all of them."""
-        return self.values
+    def has(self, value: Any) -> bool:
+        """Whether it may be that."""
+        if self.kind == "choice":
+            return _among(value, self.values)
+        fitting = type(value) is int if self.kind.endswith("integer") else type(value) in (int, float)
+        return fitting and bool(self.values[0] <= value <= self.values[1])
 
     def draw(self, rng: Generator) -> Any:
         """A value at random: each as likely as any other, or, for ``log``, each order of magnitude."""
@@ -78,6 +80,19 @@ class Space:
 
     dimensions: tuple[Dimension, ...]
 
+    def has(self, values: Any) -> bool:
+        """Whether ``values`` are some that it has."""
+        keys = {dimension.key for dimension in self.dimensions}
+        return (
+            isinstance(values, dict)
+            and values.keys() <= keys
+            and all(
+                dimension.applies(values) == (dimension.key in values)
+                and (dimension.key not in values or dimension.has(values[dimension.key]))
+                for dimension in self.dimensions
+            )
+        )
+
     def draw(self, rng: Generator) -> Values:
         """Values at random. As many numbers are drawn whatever they come to."""
         drawn = [(dimension, dimension.draw(rng)) for dimension in self.dimensions]
@@ -109,7 +124,7 @@ class Space:
         for dimension in self.dimensions:
             keys, choices = list(dimension.when), list(dimension.when.values())
             for fixed in product(*choices):
-                for end in dimension.ends:
+                for end in dimension.values:
                     asked = {**dict(zip(keys, fixed, strict=True)), dimension.key: end}
                     found = self._with(asked)
                     if found is not None and found not in seen:

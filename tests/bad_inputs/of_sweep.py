@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from bad_inputs.row import Change, Row, both, json_with, nothing, writes
@@ -225,6 +226,16 @@ ROWS = [
         both(begun, json_with("swept/plan.json", "sweep", "config", value=[])),
         "resume swept",
         "swept/plan.json: is no sweep of nncli: it has no config; begin anew",
+    ),
+    Row(
+        "a sweep by a model whose trials were changed",
+        both(
+            begun,
+            json_with("swept/plan.json", "sweep", "method", value="tpe"),
+            lambda: Path("swept/trials.json").write_text('{"trials": [{"optimizer.learning_rate": 7}]}'),
+        ),
+        "resume swept",
+        "swept/trials.json: holds no trials of this sweep; begin anew",
     ),
     Row(
         "a sweep that is evaluated",

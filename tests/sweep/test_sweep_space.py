@@ -59,6 +59,13 @@ def test_a_grid_has_every_combination_once_and_no_other(space: Space) -> None:
 def test_draws_and_corners_are_in_the_space_and_corners_have_all_that_there_is(space: Space, seed: int) -> None:
     expected, corners = allowed(space), list(space.corners())
     assert space.draw(np.random.default_rng(seed)) in expected
+    assert all(space.has(values) for values in expected)
+    for values in expected:  # with one key more, one less, or another value
+        assert not space.has({**values, "k9": 1})
+        for key in values:
+            assert not space.has({**values, key: 10})
+            fewer = {other: value for other, value in values.items() if other != key}
+            assert space.has(fewer) == (fewer in expected)
     assert all(corner in expected for corner in corners)
     for dimension in space.dimensions:
         possible = {value[dimension.key] for value in expected if dimension.key in value}
