@@ -61,7 +61,7 @@ def _column(dimension: Dimension, trials: Sequence[Trial]) -> Column:
     values = [trial.values.get(dimension.key) for trial in trials]
     there = [dimension.key in trial.values for trial in trials]
     if dimension.kind == "choice":
-        numbers = [dimension.values.index(v) if here else np.nan for v, here in zip(values, there, strict=True)]
+        numbers = [dimension.position(v) if here else np.nan for v, here in zip(values, there, strict=True)]
         return Column(dimension.key, np.array(numbers, float), tuple(map(as_written, dimension.values)))
     numbers = [float(v) if here else np.nan for v, here in zip(values, there, strict=True)]  # type: ignore[arg-type]
     return Column(

@@ -135,7 +135,7 @@ def _suggest(asked: Asked, dimension: Dimension) -> Any:
 
 def _param(dimension: Dimension, value: Any) -> Any:
     """A choice is told by its number: it may be a list or a mapping."""
-    return dimension.values.index(value) if dimension.kind == "choice" else value
+    return dimension.position(value) if dimension.kind == "choice" else value
 
 
 def _distribution(dimension: Dimension) -> Any:

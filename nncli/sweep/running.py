@@ -284,8 +284,9 @@ def _carry_out(path: Path, sweep: Sweep, data: str, jobs: int, scheduler: str | 
         told.turn(task.path, sweep.trials)
         return Told(told.began, told.warned, told.observe)
 
+    proposed = _proposed(path, sweep)
     told.checked(sweep)
-    search = Search(sweep, path, data, _proposed(path, sweep), changed)
+    search = Search(sweep, path, data, proposed, changed)
     first = search.ask()  # what was done before is looked through, and not told of again
     silent = False
     waiting = [first] if first is not None else []

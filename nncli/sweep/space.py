@@ -37,6 +37,10 @@ class Dimension:
         """Whether it is there beside what was ``chosen`` of the keys that it depends on."""
         return all(key in chosen and _among(chosen[key], values) for key, values in self.when.items())
 
+    def position(self, value: Any) -> int:
+        """Which of its choices ``value`` is."""
+        return next(number for number, other in enumerate(self.values) if _same(value, other))
+
     def has(self, value: Any) -> bool:
         """Whether it may be that."""
         if self.kind == "choice":

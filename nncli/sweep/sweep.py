@@ -69,10 +69,8 @@ class Sweep:
 
     def _place(self, key: str, value: Any) -> str:
         for dimension in self.space.dimensions:
-            if dimension.key == key and dimension.kind == "choice" and value in dimension.values:
-                number = dimension.values.index(value)
-                if (key, number) in self.places:
-                    return self.places[key, number]
+            if dimension.key == key and dimension.kind == "choice":
+                return self.places.get((key, dimension.position(value)), "")
         return self.places.get((key, -1), "")
 
     @property
