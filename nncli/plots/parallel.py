@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +34,10 @@ MOST = 9
 """Columns that have room, beside that of the result."""
 TICKS = 12
 """Names that have room at a column."""
+FAR = 3.0
+"""The axis of the result reaches so many times as far from the best as nine tenths of the trials do."""
+MAGNITUDES = 20.0
+"""Times that the largest result is the smallest, from which on they are shown by magnitude."""
 ABSENT = -0.09
 """Where a line goes by a column that is not there for it."""
 
@@ -110,6 +114,7 @@ def draw_parallel(
     shown = [column for column in columns if np.isfinite(column.values).any()][:MOST]
     if not n or not shown:
         return None
+    result, beyond = _without_the_worst(result, highest)
     figure, axes = new_figure(f"{title}: {count(n, 'trial')}", "", "", (max(INCHES[0], 1.35 * (len(shown) + 2)), 5.6))
     placed = [*shown, result]
     order = _from_the_worst(result.values if highest else -result.values, ended_early)
@@ -140,6 +145,7 @@ def draw_parallel(
     remark(
         figure,
         f"the best: {number(result.values[order[-1]])}",
+        f"{count(beyond, 'trial')} beyond the end of its axis" if beyond else "",
         "dashed: ended early" if ended_early.any() else "",
         "at the bottom: not there in that trial" if (y == ABSENT).any() else "",
         f"{count(dropped, 'more key')} varied that there is no room for" if dropped else "",
@@ -150,6 +156,21 @@ def draw_parallel(
         f"{count(n, 'trial')}, a line for each; the best has {result.name} {number(result.values[best])} with {chosen}."
     )
     return Picture("parallel", "All trials", alt, figure)
+
+
+def _without_the_worst(result: Column, highest: bool) -> tuple[Column, int]:
+    """The result with those far off put at the end of the rest, and how many they are; by magnitude where it has some.
+
+    One loss of 1e33 would leave nothing to be seen of the others.
+    """
+    cost = -result.values if highest else result.values
+    best, most = float(cost.min()), float(np.quantile(cost, 0.9))
+    end = best + FAR * (most - best)
+    beyond = int((cost > end).sum())
+    cost = np.minimum(cost, end) if beyond else cost
+    values = -cost if highest else cost
+    log = bool(values.min() > 0 and values.max() > MAGNITUDES * values.min())
+    return replace(result, values=values, log=log), beyond
 
 
 def _from_the_worst(goodness: Array, ended_early: Array) -> Array:
