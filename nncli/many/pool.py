@@ -15,8 +15,10 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from nncli.errors import NncliError
+from nncli.machine import memory_limit
 from nncli.many.work import STOP, Done, Task, do
 from nncli.resumption import Told
+from nncli.text import bytes_text
 from nncli.training.interrupt import stop_on_signal
 
 if TYPE_CHECKING:
@@ -205,6 +207,19 @@ def refuse_jobs(jobs: int) -> None:
     """
     if not 1 <= jobs <= MOST_JOBS:
         raise NncliError(f"must be between 1 and {MOST_JOBS}", where=f"--jobs {jobs}")
+
+
+def refuse_crowd(jobs: int, each: int) -> None:
+    """Refuse more processes than there is memory for, of ``each`` so many bytes.
+
+    Raises:
+        NncliError: With the number that there is room for.
+    """
+    limit = memory_limit()
+    if limit is not None and jobs > 1 and jobs * each > limit.bytes:
+        need = f"{jobs} trainings at a time need {bytes_text(jobs * each)}"
+        remedy = f"take --jobs {max(1, limit.bytes // each)}"
+        raise NncliError(f"{need}, {limit.whose} {bytes_text(limit.bytes)}", where=f"--jobs {jobs}", remedy=remedy)
 
 
 @contextmanager

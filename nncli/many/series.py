@@ -20,7 +20,7 @@ from nncli.ensembles import end_recorded
 from nncli.errors import ConfigError, DivergedError, NncliError, Problem, RunError
 from nncli.many.directory import made, refuse_taken
 from nncli.many.plan import MOST, Job, Plan
-from nncli.many.pool import carry_out, pool, refuse_jobs
+from nncli.many.pool import carry_out, pool, refuse_crowd, refuse_jobs
 from nncli.many.result import result_of
 from nncli.many.work import Done, Task, is_done, tables_of
 from nncli.recording import Interrupted
@@ -213,7 +213,7 @@ def _begin(plan: Plan, name: str, directory: str | Path | None, workers: _Worker
     if path is not None and (path.exists() or path.is_symlink()):
         refuse_taken(path)
     tables = _read(plan)
-    plan = _checked(plan, tables, told.warned)
+    plan = _checked(plan, tables, told.warned, workers.jobs if workers.scheduler is None else 1)
     path = first_free(name) if path is None else made(path)
     with locked(path):
         sweep(path)
@@ -234,22 +234,23 @@ def _data(tables: Tables) -> str:
     return fingerprint(train=tables.train, validation=tables.validation, test=tables.test)
 
 
-def _checked(plan: Plan, tables: Mapping[str, Tables], warned: Callable[[str], None]) -> Plan:
+def _checked(plan: Plan, tables: Mapping[str, Tables], warned: Callable[[str], None], jobs: int) -> Plan:
     """The plan with what was left to the machine, once each training is known to be possible.
 
     What is wrong shows before any of the work.
 
     Raises:
         DataError, ConfigError: A training cannot be done.
-        NncliError: Two repeats have the same folds, or two configs have not.
+        NncliError: Two repeats have the same folds, or two configs have not; there is no memory for so many at a time.
     """
     machine: dict[str, dict[str, int]] = {}
     folds_of: dict[int, set[bytes]] = {}
     first: Dataset | None = None
+    largest = 1
     with _by_options(plan):
         for job in plan.jobs:
             experiment = build(job.config, tables[job.of])
-            refuse_too_large(experiment)
+            largest = max(largest, refuse_too_large(experiment).total)
             if not machine and plan.kind == "cv":
                 _warn_of_small_classes(experiment.dataset, plan.counts["folds"], warned)
             machine.setdefault(job.of, {"threads": experiment.threads, "shards": experiment.shards})
@@ -259,6 +260,7 @@ def _checked(plan: Plan, tables: Mapping[str, Tables], warned: Callable[[str], N
                     folds_of.setdefault(job.numbers["repeat"], set()).add(_rows(experiment).tobytes())
                 elif first is not None:
                     _refuse_other_rows(first, experiment)
+    refuse_crowd(jobs, largest)
     _refuse_the_same_folds(plan, folds_of)
     return plan.fitted(machine, {name: _data(rows) for name, rows in tables.items()})
 

@@ -16,7 +16,7 @@ from nncli.data.dataset import fingerprint
 from nncli.engine.optimizers import Minimizer
 from nncli.errors import ConfigError, DivergedError, NncliError, Problem, RunError
 from nncli.many.directory import made, refuse_taken
-from nncli.many.pool import carry_out, pool, refuse_jobs
+from nncli.many.pool import carry_out, pool, refuse_crowd, refuse_jobs
 from nncli.many.work import Task, tables_of
 from nncli.resumption import Told
 from nncli.run import PLAN, Run, first_free
@@ -119,7 +119,7 @@ def run_sweep(
             return _carry_out(path, before, data, jobs, scheduler, told)
     if path is not None and (path.exists() or path.is_symlink()):
         refuse_taken(path)
-    data = check(sweep)
+    data = check(sweep, jobs if scheduler is None else 1)
     path = first_free(sweep.name) if path is None else made(path)
     with locked(path):
         remove_rubbish(path)
@@ -159,14 +159,19 @@ def is_sweep(path: str | Path) -> bool:
 # -- before the first training ---------------------------------------------------------------------------------------
 
 
-def check(sweep: Sweep) -> str:
+def check(sweep: Sweep, jobs: int = 1) -> str:
     """See that the whole space can be trained with, at its corners, and every trial that is known; nothing is written.
+
+    Args:
+        sweep: What is asked for.
+        jobs: How many trainings share the memory of this machine.
 
     Returns:
         The fingerprint of the data.
 
     Raises:
         ConfigError, DataError: With every problem, at its place in the sweep's file.
+        NncliError: There is no memory for so many at a time.
     """
     problems: dict[tuple[str, str], Problem] = {}  # what is wrong with a key is so at all of its values
 
@@ -189,16 +194,17 @@ def check(sweep: Sweep) -> str:
                 sweep.config(values)
     if problems:
         raise ConfigError(list(problems.values()))
-    data = ""
+    data, largest = "", 1
     for config in configs:
         with collected():
             require(config)
             tables = tables_of(config)
             experiment = build(config, tables)
-            refuse_too_large(experiment)
+            largest = max(largest, refuse_too_large(experiment).total)
             _refuse_what_cannot_decide(sweep, experiment)
     if problems:
         raise ConfigError(list(problems.values()))
+    refuse_crowd(jobs, largest)
     if not any(key.startswith("data.") for key in (d.key for d in sweep.space.dimensions)):
         data = fingerprint(train=tables.train, validation=tables.validation, test=tables.test)
     return data

@@ -194,6 +194,12 @@ ROWS = [
         "s.yaml:4:27  optimizer: lbfgs goes its way in one piece, and trainings that end early pause first; "
         "leave out pruning",
     ),
+    sweep(
+        "more processes than there is memory for",
+        FITTING + "set: {model.layers.0.units: 100000}\n",
+        "--jobs 1000: 1000 trainings at a time need ... GB, ...; take --jobs ...",
+        arguments="s.yaml --jobs 1000",
+    ),
     sweep("no worker", FITTING, "--jobs 0: must be between 1 and 1024", arguments="s.yaml --jobs 0"),
     sweep(
         "a directory of a sweep that holds something else",

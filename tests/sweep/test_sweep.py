@@ -398,3 +398,7 @@ def test_pictures_tell_what_matters() -> None:
     assert f"optimizer.learning_rate {best.values['optimizer.learning_rate']:.4g}" in parallel.alt
     assert importance.alt.split(": ")[1].startswith("optimizer.learning_rate")
     assert len(parallel.figure.axes[0].lines) >= 60
+    trials[0].value = 1e30  # one that is far off leaves room for the others
+    parallel, *_ = pictures(sweep, trials)
+    ends = [float(text.get_text().replace("−", "-")) for text in parallel.figure.axes[0].texts[-5:]]
+    assert max(ends) < 30
