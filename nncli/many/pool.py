@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MOST_JOBS = 1024
 DEATHS = 5
 """A piece of work that so many workers died of is given up; the last of them had nothing else beside it to die of."""
+COUNTED = 1.0
+"""Seconds between two looks at how many workers there are."""
 ANSWER = 10
 """Seconds that a scheduler has to answer."""
 WAIT = 0.2
@@ -155,16 +157,25 @@ class Cluster(Pool):
 
     Args:
         client: Connected to its scheduler.
+        warned: Is told that there are none.
     """
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, warned: Callable[[str], None]) -> None:
+        self._client, self._warned = client, warned
         self._at: dict[Any, Task] = {}
+        self._size, self._due, self._lonely = 1, 0.0, False
 
     @property
     def size(self) -> int:
-        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
-        return max(1, sum(int(worker["nthreads"]) for worker in workers))
+        now = time.monotonic()
+        if now >= self._due:
+            self._due = now + COUNTED
+            workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+            if not workers and not self._lonely:
+                self._warned("the scheduler has no workers: they are waited for")
+            self._lonely = not workers
+            self._size = max(1, sum(int(worker["nthreads"]) for worker in workers))
+        return self._size
 
     def submit(self, task: Task) -> None:
         self._at[self._client.submit(do, task, pure=False)] = task
@@ -223,7 +234,9 @@ def refuse_crowd(jobs: int, each: int) -> None:
 
 
 @contextmanager
-def pool(jobs: int, scheduler: str | None, threads: int, told: Callable[[Task], Told]) -> Iterator[Pool]:
+def pool(
+    jobs: int, scheduler: str | None, threads: int, told: Callable[[Task], Told], warned: Callable[[str], None]
+) -> Iterator[Pool]:
     """Workers for the time within.
 
     Args:
@@ -231,13 +244,14 @@ def pool(jobs: int, scheduler: str | None, threads: int, told: Callable[[Task], 
         scheduler: Of a Dask cluster, in their place: ``tcp://host:8786``.
         threads: That each process has for matrix products.
         told: Who is told of a training that this process does.
+        warned: Is told what is out of the ordinary.
 
     Raises:
         NncliError: There is no such cluster.
     """
     with ExitStack() as around:
         if scheduler is not None:
-            yield Cluster(around.enter_context(_connected(scheduler)))
+            yield Cluster(around.enter_context(_connected(scheduler)), warned)
         elif jobs > 1:
             workers = Local(jobs, threads)
             around.callback(workers.close)

@@ -362,7 +362,7 @@ def _train(path: Path, plan: Plan, by: _Workers, told: Watched) -> Series:
     with end_recorded(series, file):
         if left:
             series.write_json(file, {"status": "running"})
-            with pool(by.jobs, by.scheduler, 1, of) as workers:
+            with pool(by.jobs, by.scheduler, 1, of, told.warned) as workers:
                 signal = carry_out(workers, path, ask, tell, told.warned)
             if failed:
                 kind = DivergedError if failed[0].status == "diverged" else NncliError

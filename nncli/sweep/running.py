@@ -303,7 +303,7 @@ def _carry_out(path: Path, sweep: Sweep, data: str, jobs: int, scheduler: str | 
     if first is None:
         told.warned(f"{path} is complete: nothing is left to do")
     else:
-        with pool(jobs, scheduler, 1, of) as workers:
+        with pool(jobs, scheduler, 1, of, told.warned) as workers:
             signal = carry_out(workers, path, ask, search.tell, told.warned)
         if signal:
             run.write_json(RESULT, result_of(sweep, search.trials, "interrupted"))
