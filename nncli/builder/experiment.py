@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nncli.builder.data import Rows, batch_size
+from nncli.builder.data import Rows, batch_size, shards_of
+from nncli.builder.order import Order
 from nncli.config.schema import Config
 from nncli.data.dataset import Dataset, Part
 from nncli.engine import kernels as loops
 from nncli.engine.buffers import Kernels
-from nncli.engine.cost import COMPILING, saved_by_loops, shards_worth, threads_worth
+from nncli.engine.cost import COMPILING, saved_by_loops, threads_worth
 from nncli.engine.network import Network
 from nncli.engine.optimizers import Minimizer, Optimizer
 from nncli.engine.schedules import Schedule
@@ -82,9 +83,12 @@ class Experiment:
     @property
     def shards(self) -> int:
         """In how many pieces a batch goes through the network: as asked for, or as its work is worth."""
-        if self.config.training.shards != "auto":
-            return self.config.training.shards
-        return 1 if isinstance(self.optimizer, Minimizer) else shards_worth(self.network, self.batch_size)
+        return shards_of(self.config, self.network, self.optimizer, len(self.train.inputs))
+
+    @property
+    def order(self) -> Order:
+        """That of its training rows."""
+        return Order(self.config.seed, len(self.train.inputs), self.batch_size, self.shards)
 
     @property
     def kernels(self) -> Kernels:

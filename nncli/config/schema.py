@@ -288,7 +288,8 @@ class Training(Strict):
     )
     shards: Annotated[int, Ge(1), Le(1024)] | Literal["auto"] = Field(
         "auto",
-        description="pieces of a batch, on threads, their gradients added in a fixed order; auto: as the work is worth",
+        description="pieces of a batch, on threads or on the ranks of mpiexec, their gradients added in a fixed order; "
+        "auto: as the work is worth",
     )
     kernels: Literal["auto", "numpy", "numba"] = Field(
         "auto", description="whether loops are compiled, to the same bits; auto: where numba is there and it saves time"

@@ -19,7 +19,7 @@ from nncli.engine.parameters import Weights
 from nncli.engine.randomness import Purpose, stream
 from nncli.run import State
 from nncli.scoring import Scorer
-from nncli.training.batches import Batches
+from nncli.training.batches import Batches, ShardedBatches, batches_of
 from nncli.training.crew import Crew
 from nncli.training.descent import Descent
 from nncli.training.events import SIGN_OF_LIFE, Ended, EpochEnded, Event, Progress, Status
@@ -80,6 +80,12 @@ class Trainer:
     def gradient(self) -> Array:
         """That of its last update, or where a minimizer looked last: (size,), overwritten by the next."""
         return self._course.gradient
+
+    @property
+    def batches(self) -> Batches | ShardedBatches:
+        """What it goes in, where it goes in batches."""
+        assert isinstance(self._course, _Passes)
+        return self._course.batches
 
     @property
     def begun(self) -> int:
@@ -221,7 +227,9 @@ class _Passes:
         experiment, buffers, weights = trainer.experiment, trainer.buffers, trainer.weights
         self.gradient = gradient = buffers.parts["parameters"].keep(weights.theta.shape)
         self._crew = Crew(min(experiment.threads, experiment.shards))
-        self._batches = Batches(experiment, weights, gradient, buffers, self._crew)
+        self.batches = batches_of(
+            experiment.network, experiment.train, experiment.order, weights, gradient, buffers, self._crew
+        )
         self._descent = Descent(experiment, weights, gradient, trainer.last, buffers.part("optimizer"), self._crew)
         self._so_far = SoFar()
 
@@ -235,7 +243,7 @@ class _Passes:
 
     @property
     def penalty(self) -> float:
-        return float(self._batches.full.penalty())
+        return float(self.batches.full.penalty())
 
     def close(self) -> None:
         self._crew.close()
@@ -254,7 +262,7 @@ class _Passes:
     def numbers(self) -> dict[str, Any]:
         """And the numbers of it."""
         within = {"batches": self._so_far.batches, "total": self._so_far.total, "rows": self._so_far.rows}
-        return {"pass": within, "noise": self._batches.noise_place, "descent": self._descent.numbers}
+        return {"pass": within, "noise": self.batches.noise_place, "descent": self._descent.numbers}
 
     def restore(self, numbers: Mapping[str, Any]) -> None:
         """Go on from ``numbers``.
@@ -263,7 +271,7 @@ class _Passes:
             ValueError: There is no such place in a pass over the rows.
         """
         within = numbers["pass"]
-        self._batches.refuse_elsewhere(within["batches"], within["rows"], numbers["noise"])
+        self.batches.refuse_elsewhere(within["batches"], within["rows"], numbers["noise"])
         self._so_far = SoFar(within["batches"], within["total"], within["rows"], numbers["noise"])
         self._descent.restore(numbers["descent"])
 
@@ -274,7 +282,7 @@ class _Passes:
     def epoch(
         self, epoch: int, stop: Callable[[], bool], every: int
     ) -> Generator[Event, None, tuple[float | None, str]]:
-        return one_pass(epoch, self._batches, self._descent, stop, self._so_far, every)
+        return one_pass(epoch, self.batches, self._descent, stop, self._so_far, every)
 
 
 @dataclass
@@ -295,7 +303,12 @@ class SoFar:
 
 
 def one_pass(
-    epoch: int, batches: Batches, descent: Descent, stop: Callable[[], bool], so_far: SoFar, every: int = 0
+    epoch: int,
+    batches: Batches | ShardedBatches,
+    descent: Descent,
+    stop: Callable[[], bool],
+    so_far: SoFar,
+    every: int = 0,
 ) -> Generator[Event, None, tuple[float | None, str]]:
     """A pass over the rows, from where it has come ``so_far``. Returns (mean loss, problem).
 

@@ -1,0 +1,94 @@
+"""What a training asks of the processes that share it, and the answers of one that is alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from nncli.errors import NncliError
+
+STEP, NAME, TRAIN, DONE, END = range(5)
+"""What rank 0 calls the others to: a batch; to name what is not finite; a training; its end; the end of the command."""
+
+
+class RankLostError(NncliError):
+    """A process that shares the training is gone, or cannot go on."""
+
+
+class Transfer(Protocol):
+    """An array that is sent, or received, again and again."""
+
+    def start(self) -> None:
+        """Begin; the array is not to be touched until ``wait`` is over."""
+
+    def wait(self) -> None:
+        """Until it has arrived, or may be written over."""
+
+
+class Ranks:
+    """The processes that share a training, as one of them sees it; this class is a process that is alone.
+
+    Rank 0 leads: it reads, writes, judges, draws and updates the parameters; the others compute the gradients of their
+    shards where it calls them to.
+
+    Attributes:
+        rank: The number of this process.
+        size: How many there are.
+        here: How many of them are on this machine.
+        signal: The number of the signal that came to another process, or 0; on rank 0, after a batch.
+        broken: Whether one of them is lost, so that the others cannot end together.
+        warned: Called, on rank 0, with what is out of the ordinary.
+    """
+
+    rank: int = 0
+    size: int = 1
+    here: int = 1
+
+    def __init__(self) -> None:
+        self.signal = 0
+        self.broken = False
+        self.warned: Callable[[str], None] = lambda text: None
+
+    def share(self, shards: int, rank: int | None = None) -> range:
+        """The shards of a rank, by default of this one: contiguous, as even as they can be."""
+        rank = self.rank if rank is None else rank
+        return range(shards * rank // self.size, shards * (rank + 1) // self.size)
+
+    def owner(self, shards: int, shard: int) -> int:
+        """The rank that has ``shard``."""
+        return next(rank for rank in range(self.size) if shard in self.share(shards, rank))
+
+    def sending(self, array: NDArray[Any], to: int) -> Transfer:
+        """What sends ``array`` (contiguous)."""
+        raise NotImplementedError("a process that is alone has nobody to send anything to")
+
+    def receiving(self, array: NDArray[Any], source: int) -> Transfer:
+        """What receives into ``array`` (contiguous) what ``source`` sends, in the order in which it is sent."""
+        raise NotImplementedError("a process that is alone receives nothing")
+
+    def send(self, array: NDArray[Any], to: int) -> None:
+        """Send ``array`` (contiguous) once."""
+        raise NotImplementedError("a process that is alone has nobody to send anything to")
+
+    def receive(self, array: NDArray[Any], source: int) -> None:
+        """Receive into ``array`` (contiguous) once."""
+        raise NotImplementedError("a process that is alone receives nothing")
+
+    def forget(self) -> None:
+        """All that ``sending`` and ``receiving`` have returned is done with."""
+
+    def call(self, what: int, *numbers: int) -> None:
+        """Rank 0: call the others to ``what``."""
+
+    def called(self) -> tuple[int, int, int]:
+        """The others: wait until they are called; what to, and its numbers."""
+        raise NotImplementedError("nobody calls a process that is alone")
+
+    def end(self, code: int) -> None:
+        """Rank 0: the command is over, for all of them with this exit code."""
+
+
+ALONE = Ranks()
+"""A training in one process. Nothing of it ever changes: nobody sends it a signal."""
