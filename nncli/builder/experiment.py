@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -14,7 +15,7 @@ from nncli.builder.order import Order
 from nncli.config.schema import Config
 from nncli.data.dataset import Dataset, Part
 from nncli.engine import kernels as loops
-from nncli.engine.buffers import Kernels
+from nncli.engine.buffers import Kernels, StandIns
 from nncli.engine.cost import COMPILING, saved_by_loops, threads_worth
 from nncli.engine.network import Network
 from nncli.engine.optimizers import Minimizer, Optimizer
@@ -102,6 +103,26 @@ class Experiment:
         saves = saved_by_loops(self.network, steps) > COMPILING
         return "numba" if saves and loops.available() else "numpy"
 
+    def release_rows(self) -> None:
+        """Give back the memory of the training rows, which other processes have: their arrays only have shapes then.
+
+        Whoever holds the experiment need not know of it, so that nobody keeps what is released.
+        """
+        for holder in (self.train, self.dataset.train):
+            for name in vars(holder):
+                _release(holder, name)
+
+    def release_cells(self) -> None:
+        """The same for the features as they were read, of which all rows are made."""
+        for part in self.dataset.parts:
+            _release(part.table, "features")
+
     def scorer(self, part: Part) -> Scorer:
         """What measures the predictions for ``part``."""
         return Scorer(self.metrics, self.kind, self.dataset.preprocessing, part, self.network.loss)
+
+
+def _release(holder: Any, name: str) -> None:
+    array = getattr(holder, name)
+    if isinstance(array, np.ndarray):
+        object.__setattr__(holder, name, StandIns(array.dtype).rows(array.shape, array.dtype))

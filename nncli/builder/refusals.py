@@ -13,6 +13,7 @@ from nncli.engine.activations import Activation
 from nncli.engine.buffers import Array
 from nncli.engine.optimizers import Minimizer
 from nncli.errors import ConfigError
+from nncli.ranks import Ranks
 from nncli.text import count
 
 
@@ -46,6 +47,15 @@ def refuse_shards(experiment: Experiment) -> None:
         fitting = next(fits, None)
         remedy = "take fewer" if fitting is None else f"take fewer, or a batch_size that fits, such as {fitting}"
     raise ConfigError([config.problem("training.shards", message, remedy)])
+
+
+def refuse_idle_ranks(config: Config, shards: int, ranks: Ranks) -> None:
+    """More processes than a batch has shards."""
+    if ranks.size > shards:
+        asked = " (auto)" if config.training.shards == "auto" else ""
+        message = f"a batch in {count(shards, 'shard')}{asked} is no work for {ranks.size} ranks"
+        remedy = f"training.shards={ranks.size} has some for each, or start fewer: mpiexec -n {shards}"
+        raise ConfigError([config.problem("training.shards", message, remedy)])
 
 
 def refuse_missing_compiler(config: Config) -> None:

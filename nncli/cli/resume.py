@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from nncli.cli.train import Json, Overrides
+from nncli.cli.train import Json, Overrides, alone
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory, or latest.", show_default=False)]
 
 
 def resume(
+    context: typer.Context,
     run: Annotated[
         Path,
         typer.Argument(metavar="RUN", help="A run's directory, that of several, or latest.", show_default=False),
@@ -27,6 +28,7 @@ def resume(
     from nncli.resumption import resume as go_on
 
     if is_series(run):
+        alone(context, "nncli resume of several trainings")
         _resume_series(run, overrides or [], quiet=quiet, json=json)
         return
     with shown(silent=quiet) as screen:
@@ -37,6 +39,7 @@ def resume(
             warned=screen.warned,
             observe=screen.observe,
             turn=screen.turn,
+            ranks=context.obj,
         )
     print_result(trained, json=json)
 

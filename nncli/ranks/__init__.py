@@ -3,7 +3,20 @@
 ``base`` is the process that is alone, ``mpi`` those of MPI, ``launch`` tells which of the two there is.
 """
 
-from nncli.ranks.base import ALONE, RankLostError, Ranks, Transfer
+from nncli.ranks.base import ALONE, DONE, END, NAME, STEP, TRAIN, RankLostError, Ranks, Transfer, children, parent
 from nncli.ranks.launch import launched
 
-__all__ = ["ALONE", "RankLostError", "Ranks", "Transfer", "launched"]
+__all__ = [
+    "ALONE",
+    "DONE",
+    "END",
+    "NAME",
+    "STEP",
+    "TRAIN",
+    "RankLostError",
+    "Ranks",
+    "Transfer",
+    "children",
+    "launched",
+    "parent",
+]

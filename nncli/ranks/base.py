@@ -39,7 +39,6 @@ class Ranks:
         here: How many of them are on this machine.
         signal: The number of the signal that came to another process, or 0; on rank 0, after a batch.
         broken: Whether one of them is lost, so that the others cannot end together.
-        warned: Called, on rank 0, with what is out of the ordinary.
     """
 
     rank: int = 0
@@ -49,7 +48,9 @@ class Ranks:
     def __init__(self) -> None:
         self.signal = 0
         self.broken = False
-        self.warned: Callable[[str], None] = lambda text: None
+
+    def warn_by(self, warned: Callable[[str], None]) -> None:
+        """Say by ``warned`` whom it waits for, when that takes long."""
 
     def share(self, shards: int, rank: int | None = None) -> range:
         """The shards of a rank, by default of this one: contiguous, as even as they can be."""
@@ -86,9 +87,31 @@ class Ranks:
         """The others: wait until they are called; what to, and its numbers."""
         raise NotImplementedError("nobody calls a process that is alone")
 
+    def report(self, problem: str) -> None:
+        """The others: let rank 0 know that this process cannot go on."""
+
+    def look(self) -> None:
+        """See whether the others are there, as far as this can be seen from here.
+
+        Raises:
+            RankLostError: One of them is not, or cannot go on.
+        """
+
     def end(self, code: int) -> None:
-        """Rank 0: the command is over, for all of them with this exit code."""
+        """The command is over, for all of them with this exit code; rank 0 tells the others."""
 
 
 ALONE = Ranks()
 """A training in one process. Nothing of it ever changes: nobody sends it a signal."""
+
+
+def parent(rank: int) -> int:
+    """From whom ``rank`` hears what rank 0 says: its number without its lowest bit."""
+    return rank & (rank - 1)
+
+
+def children(rank: int, size: int) -> list[int]:
+    """To whom ``rank`` hands it on, those with the most behind them first."""
+    lowest = rank & -rank if rank else 1 << (size - 1).bit_length()
+    bits = [1 << k for k in range(lowest.bit_length() - 1)]
+    return [rank | bit for bit in reversed(bits) if rank | bit < size]

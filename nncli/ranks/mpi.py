@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import mpi4py
@@ -20,7 +22,7 @@ mpi4py.rc.thread_level = "funneled"  # one thread of each process speaks to the 
 
 from mpi4py import MPI  # noqa: E402  # it starts MPI
 
-from nncli.ranks.base import END, RankLostError, Ranks, Transfer  # noqa: E402
+from nncli.ranks.base import END, RankLostError, Ranks, Transfer, children, parent  # noqa: E402
 
 AWAKE = 200e-6
 """Seconds that a process asks without a pause: what the others need to meet after a step."""
@@ -47,13 +49,15 @@ class MpiRanks(Ranks):
 
     def __init__(self) -> None:
         super().__init__()
+        self._warned: Callable[[str], None] = lambda text: None
         self._comm = MPI.COMM_WORLD
         self.rank, self.size = self._comm.Get_rank(), self._comm.Get_size()
         self._kept: list[MPI.Prequest] = []
         self._call = np.zeros(3, np.int64)
         self._hear = None if self.rank == 0 else self.receiving(self._call, parent(self.rank))
         self._tell = [self.sending(self._call, child) for child in children(self.rank, self.size)]
-        self._kept.clear()  # those two stay
+        self._control = self._kept.copy()  # these stay
+        self._kept.clear()
         self._places = self._exchange_places() if self.size > 1 else []
         self._parent_process = os.getppid()
         host = self._places[self.rank][0] if self._places else ""
@@ -117,17 +121,22 @@ class MpiRanks(Ranks):
         for child in self._tell:
             child.wait()
 
-    def report(self, text: str) -> None:
-        """Let rank 0 know that this process cannot go on."""
-        self._comm.Send([np.frombuffer(text.encode()[:LONGEST_TEXT], np.uint8), MPI.BYTE], 0, PROBLEMS)
+    def report(self, problem: str) -> None:
+        self._comm.Send([np.frombuffer(problem.encode()[:LONGEST_TEXT], np.uint8), MPI.BYTE], 0, PROBLEMS)
 
     def end(self, code: int) -> None:
-        if self.rank == 0 and not self.broken:
-            self.call(END, code)
+        if self.rank == 0:
+            with suppress(RankLostError):
+                self.call(END, code)
         if self.broken:  # to end together takes all of them
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
             self._comm.Abort(code)
+        self._kept += self._control
+        self.forget()
+
+    def warn_by(self, warned: Callable[[str], None]) -> None:
+        self._warned = warned
 
     # -- waiting ---------------------------------------------------------------------------------------------------
 
@@ -151,13 +160,12 @@ class MpiRanks(Ranks):
             now = clock()
             if now - looked > LOOK:
                 looked = now
-                self._look()
+                self.look()
             if not told and now - began > PATIENCE and self.rank == 0:
                 told = True
-                self.warned(self._slow(peer))
+                self._warned(self._slow(peer))
 
-    def _look(self) -> None:
-        """See whether the others are there, as far as this can be seen from here."""
+    def look(self) -> None:
         if self.rank == 0:
             status = MPI.Status()
             if self._comm.Iprobe(MPI.ANY_SOURCE, PROBLEMS, status):
@@ -197,18 +205,6 @@ class _MpiTransfer:
 
     def wait(self) -> None:
         self._ranks.wait(self._request, self._peer)
-
-
-def parent(rank: int) -> int:
-    """From whom ``rank`` hears what rank 0 says: its number without its lowest bit."""
-    return rank & (rank - 1)
-
-
-def children(rank: int, size: int) -> list[int]:
-    """To whom ``rank`` hands it on, those with the most behind them first."""
-    lowest = rank & -rank if rank else 1 << (size - 1).bit_length()
-    bits = [1 << k for k in range(lowest.bit_length() - 1)]
-    return [rank | bit for bit in reversed(bits) if rank | bit < size]
 
 
 def process_state(process: int) -> str:

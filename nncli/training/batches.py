@@ -101,10 +101,12 @@ class ShardedBatches:
             dealt to them, shard after shard.
         order: In which they come; of several shards.
         weights: Read by every batch; the running statistics move with it.
-        gradient: Where the gradient of each batch goes (size,).
+        gradient: Where the gradient of each batch goes (size,); None where shard 0 is not.
         buffers: Where the arrays come from.
         crew: The threads for the shards of a batch.
         ranks: The processes.
+        call: Called before each batch, with the epoch and its number: the other processes have to compute it, too.
+        ask: What these find in it that is not finite.
 
     Attributes:
         count: Batches in an epoch.
@@ -119,12 +121,14 @@ class ShardedBatches:
         rows: Rows,
         order: Order,
         weights: Weights,
-        gradient: Array,
+        gradient: Array | None,
         buffers: Buffers,
         crew: Crew,
         ranks: Ranks = ALONE,
+        call: Callable[[int, int], None] = lambda epoch, number: None,
+        ask: Callable[[], str | None] = lambda: None,
     ) -> None:
-        self._order, self.count = order, order.batches
+        self._order, self.count, self._call = order, order.batches, call
         self._share = ranks.share(order.shards)
         self._streams = [order.streams(shard) for shard in self._share]
         self._dealt = own_rows(order, ranks)
@@ -132,7 +136,7 @@ class ShardedBatches:
         bind = binding(network, weights, rows.weights is not None)
 
         def shards(n: int, name: str) -> Shards:
-            return Shards(bind(n), rows, n, order, weights, gradient, noises, buffers.part(name), crew, ranks)
+            return Shards(bind(n), rows, n, order, weights, gradient, noises, buffers.part(name), crew, ranks, ask)
 
         self.full = shards(order.size, "batch")
         rest = order.n % order.size
@@ -142,7 +146,9 @@ class ShardedBatches:
     def of(self, epoch: int, done: int = 0, noise_at: Mapping[str, Any] | None = None) -> Iterator[Batch]:
         """The batches of ``epoch``, but for the first ``done``: each is told its rows."""
         for number in range(done + 1, self.count + 1):
-            yield self.at(epoch, number)
+            batch = self.at(epoch, number)
+            self._call(epoch, number)
+            yield batch
 
     def at(self, epoch: int, number: int) -> Shards:
         """Batch ``number`` of ``epoch``, both from 1, which is told its rows."""
@@ -173,12 +179,11 @@ def batches_of(
     gradient: Array,
     buffers: Buffers,
     crew: Crew,
-    ranks: Ranks = ALONE,
 ) -> Batches | ShardedBatches:
-    """The batches of a training; see ``Batches`` and ``ShardedBatches``."""
+    """The batches of a training in this process alone; see ``Batches`` and ``ShardedBatches``."""
     if order.shards == 1:
         return Batches(network, rows, order, weights, gradient, buffers)
-    return ShardedBatches(network, rows, order, weights, gradient, buffers, crew, ranks)
+    return ShardedBatches(network, rows, order, weights, gradient, buffers, crew)
 
 
 def own_rows(order: Order, ranks: Ranks) -> list[Array]:

@@ -37,11 +37,12 @@ class Shards:
         n: Rows of the batch, in all processes.
         order: Says how many pieces it has.
         weights: What it is bound to.
-        gradient: Where that of the batch goes (size,).
+        gradient: Where that of the batch goes (size,); None where shard 0 is not.
         noises: Where the random numbers of each shard of this process come from; none where nothing is random.
         buffers: Where the arrays come from.
         crew: Whose threads do it.
         ranks: The processes.
+        ask: What the other processes find in it that is not finite.
 
     Attributes:
         share: Which of the pieces are of this process.
@@ -55,20 +56,23 @@ class Shards:
         n: int,
         order: Order,
         weights: Weights,
-        gradient: Array,
+        gradient: Array | None,
         noises: Sequence[Streams],
         buffers: Buffers,
         crew: Crew,
         ranks: Ranks,
+        ask: Callable[[], str | None],
     ) -> None:
         pieces = order.pieces(n)
         self.n, self.share = n, _below(ranks.share(order.shards), pieces)
-        self._crew, self._ranks, self._pieces = crew, ranks, pieces
+        self._crew, self._ranks, self._pieces, self._ask = crew, ranks, pieces, ask
         self._running = weights.statistics
         self._seen = slice(pieces, pieces + self._running.size)
         owners = [ranks.owner(order.shards, i) for i in range(pieces)]
         rest = self._seen.stop + len(SIGNALS)
-        self._sum = TreeSum(gradient, rest, pieces, self.share, owners.__getitem__, buffers, crew, ranks)
+        self._sum = TreeSum(
+            gradient, weights.theta.size, rest, pieces, self.share, owners.__getitem__, buffers, crew, ranks
+        )
         summands = dict(zip(self.share, self._sum.summands, strict=True))
         self.parts = [
             bind(order.length(n, i), summand.gradient, summand.rest[self._seen], buffers.part(f"shard {i}"))
@@ -114,7 +118,7 @@ class Shards:
         """The first tensor of any shard, in the order of computation, that holds a NaN or an infinity."""
         for part in self.parts:
             np.copyto(part.statistics, self._running)  # where the batch left them is no cause of anything
-        return next((name for part in self.parts if (name := part.first_not_finite())), None)
+        return next((name for part in self.parts if (name := part.first_not_finite())), None) or self._ask()
 
     def _pass(
         self, place: int, i: int, part: Bound, summand: Summand, gather: Callable[[Array], None], noise: Streams | None

@@ -48,7 +48,8 @@ class TreeSum:
     """Room for what the shards of this process come to, and the sum of all.
 
     Args:
-        gradient: Where the sum of the gradients goes (size,), where shard 0 is: it is that shard's own until then.
+        gradient: Where the sum of the gradients goes (size,): that of shard 0 until then. None where it is not.
+        size: How long they are.
         rest: How many numbers there are beside them.
         pieces: Of the batch, in all processes.
         share: Those of this one.
@@ -63,7 +64,8 @@ class TreeSum:
 
     def __init__(
         self,
-        gradient: Array,
+        gradient: Array | None,
+        size: int,
         rest: int,
         pieces: int,
         share: range,
@@ -72,14 +74,15 @@ class TreeSum:
         crew: Crew,
         ranks: Ranks,
     ) -> None:
-        size = gradient.size
         self._crew = crew
 
         def room() -> Summand:
             whole = buffers.keep((size + rest,))
             return Summand(whole[:size], whole[size:], whole)
 
-        found = {i: Summand(gradient, buffers.keep((rest,))) if i == 0 else room() for i in share}
+        found = {i: room() for i in share if i or gradient is None}
+        if gradient is not None:
+            found = {0: Summand(gradient, buffers.keep((rest,))), **found}
         self.summands = list(found.values())
         self._levels: list[_Level] = []
         arrived: Summand | None = None
