@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nncli.errors import NncliError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray  # not for a command that has nothing to compute
 
 STEP, NAME, TRAIN, DONE, END = range(5)
 """What rank 0 calls the others to: a batch; to name what is not finite; a training; its end; the end of the command."""
