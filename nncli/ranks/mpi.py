@@ -8,11 +8,12 @@ takes a whole core, which on a small machine is that of a process that has work 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 import mpi4py
 import numpy as np
@@ -31,6 +32,8 @@ LOOK = 0.25
 """Seconds of waiting between two looks at whether the others are still there."""
 PATIENCE = 30.0
 """Seconds of waiting after which rank 0 says whom it waits for."""
+LAST_WORDS = 0.3
+"""Seconds in which mpiexec hands on what was said: what it has not by the time that all are ended is lost."""
 MESSAGES, PROBLEMS = 1, 2
 """Tags."""
 LONGEST_TEXT = 4096
@@ -49,6 +52,10 @@ class MpiRanks(Ranks):
 
     def __init__(self) -> None:
         super().__init__()
+        # MPICH's mpiexec sends it when a process is gone. MPICH then asks it for more, and is killed over that; here it
+        # is found out anyhow, and there is something to say and to save before the end.
+        if MPI.get_vendor()[0] == "MPICH" and signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         self._warned: Callable[[str], None] = lambda text: None
         self._comm = MPI.COMM_WORLD
         self.rank, self.size = self._comm.Get_rank(), self._comm.Get_size()
@@ -96,10 +103,9 @@ class MpiRanks(Ranks):
         self.wait(self._comm.Irecv([array, MPI.BYTE], source, MESSAGES), source)
 
     def forget(self) -> None:
-        if not self.broken:
-            for request in self._kept:
-                request.Free()
-            self._kept.clear()
+        for request in self._kept:
+            request.Free()
+        self._kept.clear()
 
     def call(self, what: int, *numbers: int) -> None:
         if self.broken:
@@ -131,9 +137,11 @@ class MpiRanks(Ranks):
         if self.broken:  # to end together takes all of them
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
-            self._comm.Abort(code)
+            time.sleep(LAST_WORDS)
         self._kept += self._control
         self.forget()
+        if self.broken:
+            self._comm.Abort(code)
 
     def warn_by(self, warned: Callable[[str], None]) -> None:
         self._warned = warned
@@ -146,7 +154,13 @@ class MpiRanks(Ranks):
         Raises:
             RankLostError: It will never be.
         """
-        test, clock = request.Test, time.perf_counter
+        try:
+            self._wait(request.Test, peer)
+        except MPI.Exception as error:
+            self.fail(error)
+
+    def _wait(self, test: Callable[[], bool], peer: int) -> None:
+        clock = time.perf_counter
         if test():
             return
         began = clock()
@@ -174,11 +188,16 @@ class MpiRanks(Ranks):
                 self._lose(f"{self._named(status.Get_source())}: {content.tobytes().decode(errors='replace')}")
         elif os.getppid() != self._parent_process:
             self._lose("what had started this process ended")
-        for rank in self._near:
-            if process_state(self._places[rank][1]) in ("", "Z", "X"):
+        for rank in self._near if self.rank == 0 else [0]:  # the others leave it to rank 0 to end them
+            if rank in self._near and process_state(self._places[rank][1]) in ("", "Z", "X"):
                 self._lose(f"{self._named(rank)} ended before the others")
 
-    def _lose(self, why: str) -> None:
+    def fail(self, error: MPI.Exception) -> NoReturn:
+        """What MPI says when it cannot go on: most often that a process is gone."""
+        self.look()
+        self._lose(f"MPI cannot go on: {error.Get_error_string()}")
+
+    def _lose(self, why: str) -> NoReturn:
         self.broken = True
         raise RankLostError(why)
 
@@ -201,7 +220,12 @@ class _MpiTransfer:
 
     def __init__(self, ranks: MpiRanks, request: MPI.Prequest, peer: int) -> None:
         self._ranks, self._request, self._peer = ranks, request, peer
-        self.start = request.Start
+
+    def start(self) -> None:
+        try:
+            self._request.Start()
+        except MPI.Exception as error:
+            self._ranks.fail(error)
 
     def wait(self) -> None:
         self._ranks.wait(self._request, self._peer)

@@ -104,9 +104,9 @@ class Team:
     def end(self) -> None:
         """Let them forget it."""
         if self._parameters is not None:
+            self._parameters = None
             self._ranks.call(DONE)
             self._ranks.forget()
-            self._parameters = None
 
 
 def own_part(experiment: Experiment, ranks: Ranks) -> Rows:
