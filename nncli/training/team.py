@@ -23,6 +23,7 @@ from nncli.engine.parameters import Weights
 from nncli.ranks import DONE, END, NAME, STEP, TRAIN, Ranks, children, parent
 from nncli.training.batches import ShardedBatches
 from nncli.training.crew import Crew
+from nncli.training.sums import stretches_of
 
 BLOCK = 1 << 22
 """Bytes of rows that are sent at once."""
@@ -30,20 +31,31 @@ NAME_BYTES = 256
 
 
 class Parameters:
-    """The parameters and running statistics, on their way from rank 0 to all others."""
+    """The parameters and running statistics, on their way from rank 0 to all others.
+
+    They go in stretches: while one is handed on, the next comes in.
+    """
 
     def __init__(self, weights: Weights, ranks: Ranks) -> None:
-        arrays = [array for array in (weights.theta, weights.statistics) if array.size]
+        theta, statistics = weights.theta, weights.statistics
+        arrays = [theta[start:stop] for start, stop in stretches_of(theta.size, theta.itemsize)]
+        arrays += [statistics] if statistics.size else []
+        behind = children(ranks.rank, ranks.size)
         self._hear = [ranks.receiving(array, parent(ranks.rank)) for array in arrays if ranks.rank]
-        self._tell = [ranks.sending(array, child) for child in children(ranks.rank, ranks.size) for array in arrays]
+        self._tell = [[ranks.sending(array, child) for child in behind] for array in arrays]
 
     def pass_on(self) -> None:
         """Receive them from the one before, and send them to those behind."""
-        for transfers in (self._hear, self._tell):
-            for transfer in transfers:
-                transfer.start()
-            for transfer in transfers:
-                transfer.wait()
+        for transfer in self._hear:
+            transfer.start()
+        for i, sends in enumerate(self._tell):
+            if self._hear:
+                self._hear[i].wait()
+            for send in sends:
+                send.start()
+        for sends in self._tell:
+            for send in sends:
+                send.wait()
 
 
 class Team:

@@ -15,6 +15,7 @@ from nncli.builder import Rows
 from nncli.builder.order import Order
 from nncli.engine.buffers import Buffers
 from nncli.ranks import ALONE, Ranks, children, parent
+from nncli.training import sums
 from nncli.training.batches import own_rows
 from nncli.training.crew import Crew
 from nncli.training.sums import TreeSum
@@ -36,6 +37,15 @@ class OfThreads(Ranks):
         return _Message(lambda: None, lambda: np.copyto(array, self.wires[source, self.rank].get(timeout=10)))
 
 
+def test_every_shard_has_one_owner() -> None:
+    for shards in range(1, 30):
+        for size in range(1, shards + 1):
+            ranks = OfThreads(0, size, {})
+            shares = [[*ranks.share(shards, rank)] for rank in range(size)]
+            assert [shard for share in shares for shard in share] == [*range(shards)]
+            assert all(shard in shares[ranks.owner(shards, shard)] for shard in range(shards))
+
+
 class _Message:
     def __init__(self, start: Any, wait: Any) -> None:
         self.start, self.wait = start, wait
@@ -55,8 +65,12 @@ def added(pieces: int, shards: int, ranks: Ranks, vectors: NDArray[np.float32]) 
 
 
 @pytest.mark.parametrize("shards", [1, 2, 3, 4, 6, 7, 8, 13])
-def test_any_number_of_processes_adds_in_the_same_order(shards: int) -> None:
-    """Also a batch of fewer pieces than shards, whose last processes have none."""
+@pytest.mark.parametrize("stretch", [1 << 19, 40])
+def test_any_number_of_processes_adds_in_the_same_order(
+    shards: int, stretch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also a batch of fewer pieces than shards, whose last processes have none, and vectors that go in stretches."""
+    monkeypatch.setattr(sums, "STRETCH", stretch)
     rng = np.random.default_rng(shards)
     for pieces in {shards, max(1, shards - 2)}:
         vectors = (rng.standard_normal((pieces, 50)) * 10.0 ** rng.integers(-4, 5, (pieces, 50))).astype(np.float32)
@@ -67,8 +81,8 @@ def test_any_number_of_processes_adds_in_the_same_order(shards: int) -> None:
             wires: Wires = defaultdict(Queue)
             ranks = [OfThreads(rank, size, wires) for rank in range(size)]
             with ThreadPoolExecutor(size) as pool:
-                sums = [pool.submit(added, pieces, shards, rank, vectors) for rank in ranks]
-                total = sums[0].result(20).summands[0]
+                found = [pool.submit(added, pieces, shards, rank, vectors) for rank in ranks]
+                total = found[0].result(20).summands[0]
             assert np.concatenate([total.gradient, total.rest]).tobytes() == expected.tobytes()
             assert all(queue.empty() for queue in wires.values())
 
