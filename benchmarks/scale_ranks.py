@@ -199,7 +199,7 @@ def _print_curves(network: tuple[Any, ...], step: float, links: dict[str, dict[i
     from nncli.training.sums import STRETCH
 
     parameters = _parameters(network)
-    update = 10 * 4 * parameters / 8e9  # the passes of Adam over its vectors, at 8 GB/s
+    update = 28 * parameters / 20e9  # what Adam reads and writes, docs/performance.md
     measured = {name: (times[8], (1 << 19) / times[1 << 19]) for name, times in links.items()}
     for name, link in {**measured, **LINKS}.items():
         same, grown = [], []
