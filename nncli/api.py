@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nncli.builder import Experiment, build
+from nncli.builder import Experiment, build, refuse_idle_ranks
 from nncli.config.schema import Config
 from nncli.ensembles import begin_ensemble, plan_ensemble, start_member, train_members
 from nncli.finishing import finish
+from nncli.ranks import ALONE, Ranks
 from nncli.run import MEMBERS, Run
 from nncli.starting import start
 from nncli.trackers import require, tracked
@@ -30,6 +31,7 @@ def train(
     warned: Callable[[str], None] = lambda text: None,
     observe: Callable[[Event], None] = lambda event: None,
     turn: Callable[[int, int], None] = lambda number, members: None,
+    ranks: Ranks = ALONE,
 ) -> Run:
     """Train the network of ``config``, or all those of its ensemble, and return the run.
 
@@ -43,6 +45,7 @@ def train(
         warned: Called with what is out of the ordinary before the first epoch.
         observe: Called with every event of the training.
         turn: Called before the training of each member of an ensemble: which (from 0) of how many.
+        ranks: The processes that share the training, of which this is the first.
 
     Raises:
         NncliError: The data or the config cannot be used, or a file cannot be written.
@@ -51,9 +54,11 @@ def train(
         Interrupted: SIGINT or SIGTERM came. The run holds the weights of that moment.
     """
     require(config)
-    told: Any = {"began": began, "warned": warned, "observe": observe}
+    told: Any = {"began": began, "warned": warned, "observe": observe, "ranks": ranks}
+    ranks.warn_by(warned)
     if config.ensemble is not None:
         plan = plan_ensemble(config)
+        refuse_idle_ranks(config, plan.shards, ranks)
         run = Run.create(config.name_or_stem, None if directory is None else Path(directory), folder=MEMBERS)
 
         def train_member(member: Run, config: Config, number: int) -> None:
@@ -67,6 +72,9 @@ def train(
     else:
         experiment = build(config)
         refuse_too_large(experiment)
+        refuse_idle_ranks(config, experiment.shards, ranks)
+        if ranks.size > 1:
+            experiment.release_cells()
         run = Run.create(config.name_or_stem, None if directory is None else Path(directory))
         with run.locked():
             start(run, experiment, gradcheck=gradcheck, checked=checked, **told)

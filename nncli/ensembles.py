@@ -57,6 +57,13 @@ class Plan:
     weighing: Weighing
 
     @property
+    def shards(self) -> int:
+        """Of a batch of each member."""
+        said = self.config.training.shards
+        assert said != "auto"
+        return said
+
+    @property
     def members(self) -> int:
         """How many there are."""
         assert self.config.ensemble is not None

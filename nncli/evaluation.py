@@ -232,7 +232,7 @@ def _loss_weights(trained: Predictor, part: Part) -> str | None:
 def _split(trained: Predictor, split: Split) -> Part:
     dataset = _dataset(trained)
     if isinstance(trained, Trained):
-        dataset = debugging_rows(trained.config, dataset)
+        dataset = debugging_rows(trained.config, dataset, trained.network)
     part: Part | None = getattr(dataset, split)
     if part is None:
         raise RunError(

@@ -22,11 +22,11 @@ from nncli.engine.optimizers import Optimizer
 from nncli.engine.randomness import Purpose, stream
 from nncli.engine.schedules import Schedule, Span
 from nncli.errors import ConfigError, DivergedError, NncliError
-from nncli.training.batches import Batches
+from nncli.training.batch import Batch
+from nncli.training.batches import Batches, ShardedBatches, batches_of
 from nncli.training.crew import Crew
 from nncli.training.descent import Descent
 from nncli.training.memory import refuse_too_large
-from nncli.training.shards import Shards
 
 LOW, HIGH, STEPS = 1e-7, 10.0, 200
 LEAST, MOST = 1e-30, 1e30
@@ -201,14 +201,14 @@ def _sweep(
     weights = network.initial_weights(stream(experiment.config.seed, Purpose.WEIGHTS), experiment.precision)
     gradient = buffers.keep(weights.theta.shape)
     crew = Crew(min(experiment.threads, experiment.shards))
-    batches = Batches(experiment, weights, gradient, buffers, crew)
+    batches = batches_of(network, experiment.train, experiment.order, weights, gradient, buffers, crew)
     descent = Descent(experiment, weights, gradient, weights.copy(), buffers, crew)
     with closing(crew):
         return _climb(batches, descent, steps, observe)
 
 
 def _climb(
-    batches: Batches, descent: Descent, steps: int, observe: Callable[[float], None]
+    batches: Batches | ShardedBatches, descent: Descent, steps: int, observe: Callable[[float], None]
 ) -> tuple[tuple[Point, ...], Ended]:
     points: list[Point] = []
     average, weight, best, judged = 0.0, 0.0, math.inf, 0
@@ -233,7 +233,7 @@ def _climb(
     return tuple(points), "done"
 
 
-def _endless(batches: Batches) -> Iterator[tuple[Shards, bool]]:
+def _endless(batches: Batches | ShardedBatches) -> Iterator[tuple[Batch, bool]]:
     """Batch after batch, and whether it is the last of its epoch."""
     for epoch in count(1):
         for number, batch in enumerate(batches.of(epoch), start=1):

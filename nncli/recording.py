@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from itertools import chain
 from typing import Any, TypeAlias
@@ -16,7 +16,8 @@ from nncli.builder import Experiment, Rows
 from nncli.data.dataset import Part
 from nncli.engine.inference import Inference
 from nncli.engine.optimizers import Optimizer
-from nncli.errors import DivergedError, NncliError
+from nncli.errors import DivergedError, NncliError, RunError
+from nncli.ranks import Ranks
 from nncli.run import Run, State, environment
 from nncli.scoring.scorer import finite_or_none
 from nncli.trackers import Tracking
@@ -37,6 +38,11 @@ class Interrupted(Exception):  # noqa: N818  # it is no error: the run is whole
         self.run, self.signal = run, signal
         self.exit_code = 128 + signal
         super().__init__(f"interrupted; nncli resume {run.path} goes on")
+
+
+def heard(here: Callable[[], int], ranks: Ranks) -> Callable[[], int]:
+    """The number of the signal that came to any of the processes, or 0."""
+    return here if ranks.size == 1 else lambda: here() or ranks.signal
 
 
 def begin(run: Run, experiment: Experiment) -> None:
@@ -79,6 +85,7 @@ def record(
         RunError: A file cannot be written; the last checkpoint is whole.
         DivergedError: The training left the finite numbers. The run holds the last good weights.
         Interrupted: A signal came, or ``halt`` said so. The run holds the state of that moment.
+        RunError: A process that shares the training was lost. The same.
     """
     experiment = trainer.experiment
     config = experiment.config.training.checkpoint
@@ -103,31 +110,33 @@ def record(
     def stop() -> bool:
         return bool(signal()) or (halt is not None and halt(trainer.epoch))
 
-    with failure_recorded(run, MemoryError):
-        first = trainer.run(stop, due.steps)
-        events = chain([next(first)], first)  # all arrays are made before the first event
-    for event in events:
-        with failure_recorded(run):
-            if isinstance(event, EpochEnded):
-                row = event.row()
-                run.metrics.append(row)
-                tracking.epoch(row)
-                if looks and is_kept(event.epoch):
-                    look(event.epoch)
-            if saves and (due.at(event) or (isinstance(event, Ended) and event.status != "diverged")):
-                keep()
-            if isinstance(event, Ended):
-                run.write_json("summary.json", _save(run, trainer, start, event))
-            observe(event)
-        if isinstance(event, Ended) and event.status == "diverged":
-            when = f"the end of epoch {event.epoch - 1}" if event.epoch > 1 else "the start"
-            kept_weights = f"the weights of {when} are kept"
-            moves = isinstance(experiment.optimizer, Optimizer)
-            cure = "a smaller optimizer.learning_rate helps" if moves else "smaller initial weights help"
-            remedy = f"{cure} most often; {kept_weights}"
-            raise DivergedError(f"training diverged: {event.problem}", where=str(run.path), remedy=remedy)
-        if isinstance(event, Ended) and event.status == "interrupted":
-            raise Interrupted(run, signal())
+    with closing(trainer.run(stop, due.steps)) as told:  # whatever happens, the others hear of it
+        with failure_recorded(run, MemoryError):
+            events = chain([next(told)], told)  # all arrays are made before the first event
+        for event in events:
+            with failure_recorded(run):
+                if isinstance(event, EpochEnded):
+                    row = event.row()
+                    run.metrics.append(row)
+                    tracking.epoch(row)
+                    if looks and is_kept(event.epoch):
+                        look(event.epoch)
+                if saves and (due.at(event) or (isinstance(event, Ended) and event.status != "diverged")):
+                    keep()
+                if isinstance(event, Ended):
+                    run.write_json("summary.json", _save(run, trainer, start, event))
+                observe(event)
+            if isinstance(event, Ended) and event.status == "diverged":
+                when = f"the end of epoch {event.epoch - 1}" if event.epoch > 1 else "the start"
+                kept_weights = f"the weights of {when} are kept"
+                moves = isinstance(experiment.optimizer, Optimizer)
+                cure = "a smaller optimizer.learning_rate helps" if moves else "smaller initial weights help"
+                remedy = f"{cure} most often; {kept_weights}"
+                raise DivergedError(f"training diverged: {event.problem}", where=str(run.path), remedy=remedy)
+            if isinstance(event, Ended) and event.status == "interrupted" and event.problem:
+                raise RunError(event.problem, where=str(run.path), remedy=f"nncli resume {run.path} goes on")
+            if isinstance(event, Ended) and event.status == "interrupted":
+                raise Interrupted(run, signal())
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nncli.builder import Experiment, Tables, build, member_config
+from nncli.builder import Experiment, Tables, build, member_config, refuse_idle_ranks
 from nncli.config.document import KeyPath, display
 from nncli.config.loader import load_config
 from nncli.config.schema import Config
@@ -22,7 +22,8 @@ from nncli.engine.optimizers import Optimizer
 from nncli.ensembles import Plan, begin_ensemble, plan_ensemble, start_member, train_members
 from nncli.errors import ConfigError, DataError, RunError
 from nncli.finishing import finish
-from nncli.recording import Halt, begin, record, resolved
+from nncli.ranks import ALONE, Ranks
+from nncli.recording import Halt, begin, heard, record, resolved
 from nncli.run import Run, differences, digest_of, environment
 from nncli.run.outcome import says_how_it_ended
 from nncli.trackers import require, tracked
@@ -58,6 +59,7 @@ def resume(
     warned: Callable[[str], None] = lambda text: None,
     observe: Callable[[Event], None] = lambda event: None,
     turn: Callable[[int, int], None] = lambda number, members: None,
+    ranks: Ranks = ALONE,
 ) -> Run:
     """Go on with the training of the run at ``path``, and return it.
 
@@ -73,6 +75,7 @@ def resume(
         warned: Called with what is out of the ordinary.
         observe: Called with every event.
         turn: Called before the training of each member of an ensemble: which (from 0) of how many.
+        ranks: The processes that share the training, of which this is the first; however many had shared it before.
 
     Raises:
         RunError: The run cannot be read or written, is in use, or diverged.
@@ -82,6 +85,7 @@ def resume(
     """
     run = Run.open(path)
     told = Told(began, warned, observe)
+    ranks.warn_by(warned)
     with run.locked():
         run.sweep()
         file = run.path / "config.yaml"
@@ -93,9 +97,9 @@ def resume(
         if whole:
             warned(f"{run.path} is complete: nothing is left to do; training.epochs=N trains for longer")
         elif config.ensemble is None:
-            _go_on(run, before, config, None, told)
+            _go_on(run, before, config, None, told, ranks)
         else:
-            _go_on_together(run, config, changes, told, turn)
+            _go_on_together(run, config, changes, told, turn, ranks)
     if not whole:
         finish(run, config, warned)
     return run
@@ -111,7 +115,7 @@ class Told:
     halt: Halt | None = None
 
 
-def bring_to_end(run: Run, config: Config, tables: Tables, told: Told) -> bool:
+def bring_to_end(run: Run, config: Config, tables: Tables, told: Told, ranks: Ranks = ALONE) -> bool:
     """Train the network of ``config`` in ``run``, which is one of several: all of it, or what is left of it.
 
     Returns:
@@ -121,7 +125,7 @@ def bring_to_end(run: Run, config: Config, tables: Tables, told: Told) -> bool:
         RunError, ConfigError, DataError, DivergedError, Interrupted: As ``resume``.
     """
     if not (run.path / "config.yaml").exists():
-        start_member(run, config, tables, **vars(told))
+        start_member(run, config, tables, **vars(told), ranks=ranks)
         return True
     run = Run.open(run.path)
     with run.locked():
@@ -129,11 +133,11 @@ def bring_to_end(run: Run, config: Config, tables: Tables, told: Told) -> bool:
         before = load_config(run.path / "config.yaml")
         left = bool(_changes(before, config)) or not is_whole(run)
         if left:
-            _go_on(run, before, config, tables, told)
+            _go_on(run, before, config, tables, told, ranks)
     return left
 
 
-def _go_on(run: Run, before: Config, config: Config, tables: Tables | None, told: Told) -> None:
+def _go_on(run: Run, before: Config, config: Config, tables: Tables | None, told: Told, ranks: Ranks) -> None:
     """Go on with the training of one network, whose lock the caller holds, on ``tables`` or on what is read."""
     from threadpoolctl import threadpool_limits
 
@@ -141,8 +145,12 @@ def _go_on(run: Run, before: Config, config: Config, tables: Tables | None, told
     _refuse_diverged(run)
     experiment = build(config, tables)
     refuse_too_large(experiment)
+    refuse_idle_ranks(config, experiment.shards, ranks)
+    if ranks.size > 1 and tables is None:
+        experiment.release_cells()
     quiet = np.errstate(all="ignore")  # as Trainer asks for
-    with threadpool_limits(experiment.blas_threads, user_api="blas"), quiet, stop_on_signal() as signal:
+    with threadpool_limits(experiment.blas_threads, user_api="blas"), quiet, stop_on_signal() as here:
+        signal = heard(here, ranks)
         made_in = _made_in(run)
         if made_in is None:  # it was killed before its first step
             begin(run, experiment)
@@ -151,7 +159,7 @@ def _go_on(run: Run, before: Config, config: Config, tables: Tables | None, told
         differs = differences(made_in, environment(sys.argv, experiment.kernels))
         if differs:
             warned(f"other bits than without the stop are possible: {'; '.join(differs)}")
-        trainer, start = _restored(run, experiment, warned)
+        trainer, start = _restored(run, experiment, warned, ranks)
         if text := _stretched(before, experiment, trainer):
             warned(text)
         resumption = {
@@ -176,6 +184,7 @@ def _go_on_together(
     changes: Mapping[KeyPath, list[Any]],
     told: Told,
     turn: Callable[[int, int], None],
+    ranks: Ranks,
 ) -> None:
     """Go on with an ensemble, whose lock the caller holds: with each member where it was stopped, if it was begun.
 
@@ -183,6 +192,7 @@ def _go_on_together(
     """
     _refuse_diverged(run)
     plan = plan_ensemble(config)
+    refuse_idle_ranks(config, plan.shards, ranks)
     if not (run.path / "environment.json").exists():  # it was killed before the first member
         begin_ensemble(run, plan)
     made_in = run.read_json("environment.json")
@@ -197,7 +207,7 @@ def _go_on_together(
     run.write_json("summary.json", {"status": "running"})
 
     def train(member: Run, config: Config, number: int) -> None:
-        bring_to_end(member, config, plan.tables, told)
+        bring_to_end(member, config, plan.tables, told, ranks)
 
     with tracked(run, plan.config.resolved(), told.warned):
         train_members(run, plan, train, turn)
@@ -259,13 +269,15 @@ def _made_in(run: Run) -> dict[str, Any] | None:
     return run.read_json("environment.json")
 
 
-def _restored(run: Run, experiment: Experiment, warned: Callable[[str], None]) -> tuple[Trainer, FirstLoss]:
+def _restored(
+    run: Run, experiment: Experiment, warned: Callable[[str], None], ranks: Ranks
+) -> tuple[Trainer, FirstLoss]:
     """A trainer that goes on from the newest checkpoint that is whole, or begins; metrics.csv is cut to fit it.
 
     Raises:
         ConfigError: More epochs are trained already than are asked for.
     """
-    trainer, config = Trainer(experiment), experiment.config
+    trainer, config = Trainer(experiment, ranks=ranks), experiment.config
     start = first_loss(experiment, trainer.weights)
     if not trainer.resumable:
         warned(f"{experiment.config.optimizer.name} keeps no checkpoints: it goes its way again, from the beginning")
@@ -281,7 +293,7 @@ def _restored(run: Run, experiment: Experiment, warned: Callable[[str], None]) -
         except (RunError, ValueError) as error:
             what = str(error) if isinstance(error, RunError) else f"{path}: does not fit: {error}"
             warned(f"{what}; what lies before it is tried")
-            trainer = Trainer(experiment)
+            trainer = Trainer(experiment, ranks=ranks)
         else:
             return trainer, start
     warned("there is no checkpoint to go on from: the training goes its way again, from the beginning")

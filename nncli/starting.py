@@ -9,7 +9,8 @@ import numpy as np
 
 from nncli.builder import Experiment
 from nncli.errors import GradientError
-from nncli.recording import Halt, Interrupted, begin, failure_recorded, record, resolved
+from nncli.ranks import ALONE, Ranks
+from nncli.recording import Halt, Interrupted, begin, failure_recorded, heard, record, resolved
 from nncli.run import Run
 from nncli.trackers import tracked
 from nncli.training.events import Event
@@ -31,8 +32,11 @@ def start(
     warned: Callable[[str], None],
     observe: Callable[[Event], None],
     halt: Halt | None = None,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Train ``experiment``, and write what comes of it to ``run``, whose lock the caller holds.
+
+    Where several ``ranks`` share the training, the experiment has no training rows afterwards.
 
     Raises:
         NncliError: A file cannot be written.
@@ -41,13 +45,14 @@ def start(
     from threadpoolctl import threadpool_limits
 
     quiet = np.errstate(all="ignore")  # as Trainer asks for
-    with threadpool_limits(experiment.blas_threads, user_api="blas"), quiet, stop_on_signal() as signal:
+    with threadpool_limits(experiment.blas_threads, user_api="blas"), quiet, stop_on_signal() as here:
+        signal = heard(here, ranks)
         begin(run, experiment)
         if gradcheck:
             checked(_check_first(experiment, run, signal))
         began(experiment, run)
         with failure_recorded(run, MemoryError):
-            trainer = Trainer(experiment)
+            trainer = Trainer(experiment, ranks=ranks)
             start = first_loss(experiment, trainer.weights)
         if text := warning(experiment, start):
             warned(text)

@@ -37,7 +37,7 @@ class Material:
         """Draw ``steps`` batches of rows, and let nncli draw the initial weights and the orders of the epochs."""
         from nncli.builder import build
         from nncli.config.loader import load_config
-        from nncli.engine.randomness import Purpose, Streams, stream
+        from nncli.engine.randomness import Purpose, stream
 
         folder.mkdir(parents=True)
         self = cls(folder)
@@ -49,7 +49,8 @@ class Material:
         experiment = build(load_config(self.config))
         theta = experiment.network.initialize(stream(SEED, Purpose.WEIGHTS), np.float32)
         tensors = experiment.network.layout.views(theta)
-        orders = [Streams(SEED, Purpose.ORDER).of(1 + epoch).permutation(rows) for epoch in range(CHECKED_EPOCHS)]
+        order = experiment.order
+        orders = [order.first(order.batches, 1 + epoch) for epoch in range(CHECKED_EPOCHS)]
         np.savez(folder / "start.npz", orders=orders, **tensors)
         return self
 

@@ -20,6 +20,7 @@ from nncli.builder.data import (
 from nncli.builder.experiment import Experiment
 from nncli.builder.members import member_config
 from nncli.builder.network import build_network
+from nncli.builder.refusals import refuse_idle_ranks
 
 __all__ = [
     "Experiment",
@@ -36,4 +37,5 @@ __all__ = [
     "read_file",
     "read_tables",
     "reading",
+    "refuse_idle_ranks",
 ]

@@ -41,7 +41,7 @@ def build(config: Config, tables: Tables | None = None, fitted: Preprocessing | 
     dataset = load_dataset(config, tables, fitted)
     network = build_network(config, dataset.preprocessing)
     weighing = Weighing.fit(config, dataset)
-    dataset = debugging_rows(config, dataset)
+    dataset = debugging_rows(config, dataset, network)
 
     def rows(part: Part | None) -> Rows | None:
         return None if part is None else engine_rows(part, network, weighing)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nncli.builder.order import Order
 from nncli.config.schema import Config, Split
 from nncli.data.cells import SHOWN, Kind
 from nncli.data.dataset import Dataset, Part, make_dataset
@@ -19,11 +20,12 @@ from nncli.data.preprocess import Preprocessing
 from nncli.data.table import Table, shortened
 from nncli.engine import losses
 from nncli.engine.buffers import Array
+from nncli.engine.cost import shards_worth
 from nncli.engine.embeddings import NumberEmbedding
 from nncli.engine.losses import Loss
 from nncli.engine.network import Network
 from nncli.engine.optimizers import Minimizer, Optimizer
-from nncli.engine.randomness import Purpose, Streams, stream
+from nncli.engine.randomness import Purpose, stream
 from nncli.errors import ConfigError, DataError, Problem
 from nncli.weighing import Weighing
 
@@ -113,15 +115,13 @@ def feature_encoding(config: Config) -> Encoding:
     )
 
 
-def debugging_rows(config: Config, dataset: Dataset) -> Dataset:
-    """``dataset``; in a debugging run, with the rows of the first batches alone to train on.
+def debugging_rows(config: Config, dataset: Dataset, network: Network) -> Dataset:
+    """``dataset``; in a debugging run of ``network``, with the rows of the first batches alone to train on.
 
     They are those that the first epoch would begin with. A run that is to overfit them validates on them, too.
     """
     for key, batches in config.training.debugging.items():
-        n = len(dataset.train)
-        size = batch_size(config, config.optimizer.build(), n)
-        first = dataset.train.take(Streams(config.seed, Purpose.ORDER).of(1).permutation(n)[: batches * size])
+        first = dataset.train.take(order_of(config, network, len(dataset.train)).first(batches))
         validation = first if key == "overfit_batches" else dataset.validation
         dataset = replace(dataset, train=first, validation=validation)
     return dataset
@@ -133,6 +133,20 @@ def batch_size(config: Config, optimizer: Optimizer | Minimizer, n: int) -> int:
     if size == "auto":
         size = "full" if isinstance(optimizer, Minimizer) else BATCH
     return n if size == "full" else min(size, n)
+
+
+def shards_of(config: Config, network: Network, optimizer: Optimizer | Minimizer, n: int) -> int:
+    """In how many pieces a batch of ``n`` rows in all goes through ``network``: as asked for, or as is worth it."""
+    said = config.training.shards
+    if said != "auto":
+        return said
+    return 1 if isinstance(optimizer, Minimizer) else shards_worth(network, batch_size(config, optimizer, n))
+
+
+def order_of(config: Config, network: Network, n: int) -> Order:
+    """The order of ``n`` training rows."""
+    optimizer = config.optimizer.build()
+    return Order(config.seed, n, batch_size(config, optimizer, n), shards_of(config, network, optimizer, n))
 
 
 def read_file(

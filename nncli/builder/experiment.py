@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nncli.builder.data import Rows, batch_size
+from nncli.builder.data import Rows, batch_size, shards_of
+from nncli.builder.order import Order
 from nncli.config.schema import Config
 from nncli.data.dataset import Dataset, Part
 from nncli.engine import kernels as loops
-from nncli.engine.buffers import Kernels
-from nncli.engine.cost import COMPILING, saved_by_loops, shards_worth, threads_worth
+from nncli.engine.buffers import Kernels, StandIns
+from nncli.engine.cost import COMPILING, saved_by_loops, threads_worth
 from nncli.engine.network import Network
 from nncli.engine.optimizers import Minimizer, Optimizer
 from nncli.engine.schedules import Schedule
@@ -82,9 +84,12 @@ class Experiment:
     @property
     def shards(self) -> int:
         """In how many pieces a batch goes through the network: as asked for, or as its work is worth."""
-        if self.config.training.shards != "auto":
-            return self.config.training.shards
-        return 1 if isinstance(self.optimizer, Minimizer) else shards_worth(self.network, self.batch_size)
+        return shards_of(self.config, self.network, self.optimizer, len(self.train.inputs))
+
+    @property
+    def order(self) -> Order:
+        """That of its training rows."""
+        return Order(self.config.seed, len(self.train.inputs), self.batch_size, self.shards)
 
     @property
     def kernels(self) -> Kernels:
@@ -98,6 +103,26 @@ class Experiment:
         saves = saved_by_loops(self.network, steps) > COMPILING
         return "numba" if saves and loops.available() else "numpy"
 
+    def release_rows(self) -> None:
+        """Give back the memory of the training rows, which other processes have: their arrays only have shapes then.
+
+        Whoever holds the experiment need not know of it, so that nobody keeps what is released.
+        """
+        for holder in (self.train, self.dataset.train):
+            for name in vars(holder):
+                _release(holder, name)
+
+    def release_cells(self) -> None:
+        """The same for the features as they were read, of which all rows are made."""
+        for part in self.dataset.parts:
+            _release(part.table, "features")
+
     def scorer(self, part: Part) -> Scorer:
         """What measures the predictions for ``part``."""
         return Scorer(self.metrics, self.kind, self.dataset.preprocessing, part, self.network.loss)
+
+
+def _release(holder: Any, name: str) -> None:
+    array = getattr(holder, name)
+    if isinstance(array, np.ndarray):
+        object.__setattr__(holder, name, StandIns(array.dtype).rows(array.shape, array.dtype))

@@ -13,24 +13,49 @@ from nncli.engine.activations import Activation
 from nncli.engine.buffers import Array
 from nncli.engine.optimizers import Minimizer
 from nncli.errors import ConfigError
+from nncli.ranks import Ranks
 from nncli.text import count
 
 
 def refuse_shards(experiment: Experiment) -> None:
-    """More pieces than there are rows, or a training that does not go in pieces."""
-    shards, size, config = experiment.shards, experiment.batch_size, experiment.config
+    """More pieces than there are rows, pieces of too few rows, or a training that does not go in pieces."""
+    order, config, remedy = experiment.order, experiment.config, "leave it at auto"
+    shards, size, least = order.shards, order.size, experiment.network.least_rows
     if shards == 1:
         return
+
+    def smallest(rows: int, shards: int) -> int:
+        return rows // min(rows, shards)
+
     if isinstance(experiment.optimizer, Minimizer):
         message = f"{experiment.optimizer.name} takes all rows in one piece"
-    elif experiment.network.least_rows > 1:
-        block = next(s.block for s in experiment.network.stages if s.layer.least_rows > 1)
-        message = f"model.{block}.norm takes a batch in one piece: its rows are normalized together"
     elif shards > size:
         message = f"a batch of {count(size, 'row')} has no {shards} shards"
     else:
-        return
-    raise ConfigError([config.problem("training.shards", message, "leave it at auto")])
+        of_batches = {"a": size, "the last": order.n % size or size}
+        short = [(which, rows) for which, rows in of_batches.items() if smallest(rows, shards) < least]
+        if not short:
+            return
+        which, rows = short[0]
+        block = next(s.block for s in experiment.network.stages if s.layer.least_rows == least)
+        message = (
+            f"model.{block}.norm needs at least {least} rows in each shard, and {which} batch has "
+            f"{count(rows, 'row')} for {shards}"
+        )
+        others = range(size + 1, order.n + 1)
+        fits = (n for n in others if smallest(n, shards) >= least and smallest(order.n % n or n, shards) >= least)
+        fitting = next(fits, None)
+        remedy = "take fewer" if fitting is None else f"take fewer, or a batch_size that fits, such as {fitting}"
+    raise ConfigError([config.problem("training.shards", message, remedy)])
+
+
+def refuse_idle_ranks(config: Config, shards: int, ranks: Ranks) -> None:
+    """More processes than a batch has shards."""
+    if ranks.size > shards:
+        asked = " (auto)" if config.training.shards == "auto" else ""
+        message = f"a batch in {count(shards, 'shard')}{asked} is no work for {ranks.size} ranks"
+        remedy = f"training.shards={ranks.size} has some for each, or start fewer: mpiexec -n {shards}"
+        raise ConfigError([config.problem("training.shards", message, remedy)])
 
 
 def refuse_missing_compiler(config: Config) -> None:

@@ -33,6 +33,8 @@ from nncli.cli import (
 from nncli.cli.plain import print_lines
 from nncli.errors import NncliError
 from nncli.machine import choose_products
+from nncli.ranks import Ranks, launched
+from nncli.ranks.launch import NotFirstError
 
 app = typer.Typer(
     name="nncli",
@@ -62,6 +64,10 @@ app.command("runs")(runs.runs)
 app.command("compare")(compare.compare)
 
 
+SHARED = ("train", "resume")
+"""The commands that several processes can share."""
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
@@ -72,11 +78,14 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Trains multilayer perceptrons from a YAML file: every gradient proven, every run repeatable."""
+    if context.invoked_subcommand not in SHARED:
+        train.alone(context, f"nncli {context.invoked_subcommand}")
 
 
 class _Interrupted(BaseException):
@@ -96,7 +105,31 @@ def main() -> None:
         signal.signal(signal.SIGINT, _interrupt)
     choose_products()
     try:
-        app(prog_name="nncli")
+        ranks = launched()
+    except NncliError as error:
+        print_lines(*map(str, error.problems), errors=True)
+        sys.exit(error.exit_code)
+    except NotFirstError:
+        sys.exit(NncliError.exit_code)
+    if ranks.rank:
+        from nncli.cli.helping import help_rank_0
+
+        sys.exit(help_rank_0(ranks))
+    code = 1  # a fault of the program: its traceback is all that there is to say
+    try:
+        _lead(ranks)
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+        raise
+    finally:
+        ranks.end(code)
+
+
+def _lead(ranks: Ranks) -> None:
+    """What is done by one process, be it alone or the first of several."""
+    try:
+        app(prog_name="nncli", obj=ranks)
     except NncliError as error:
         print_lines(*map(str, error.problems), errors=True)
         sys.exit(error.exit_code)

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from nncli.cli.train import Jobs, Json, Overrides, Scheduler
+from nncli.cli.train import Jobs, Json, Overrides, Scheduler, alone
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory, or latest.", show_default=False)]
 
 
 def resume(
+    context: typer.Context,
     run: Annotated[
         Path,
         typer.Argument(metavar="RUN", help="A run's directory, that of several, or latest.", show_default=False),
@@ -30,9 +31,11 @@ def resume(
     from nncli.sweep import is_sweep
 
     if is_sweep(run):
+        alone(context, "nncli resume of a sweep")
         _resume_sweep(run, overrides or [], jobs, scheduler, quiet=quiet, json=json)
         return
     if is_series(run):
+        alone(context, "nncli resume of several trainings")
         _resume_series(run, overrides or [], jobs, scheduler, quiet=quiet, json=json)
         return
     with shown(silent=quiet) as screen:
@@ -43,6 +46,7 @@ def resume(
             warned=screen.warned,
             observe=screen.observe,
             turn=screen.turn,
+            ranks=context.obj,
         )
     print_result(trained, json=json)
 

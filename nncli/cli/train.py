@@ -25,6 +25,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 
 
 def train(
+    context: typer.Context,
     config: Config,
     overrides: Overrides = None,
     run: Annotated[Path | None, typer.Option(help="The run's directory, which must not exist yet.")] = None,
@@ -47,6 +48,7 @@ def train(
     from nncli.errors import NncliError
 
     if seeds is not None:
+        alone(context, "nncli train --seeds")
         by = {"jobs": jobs, "scheduler": scheduler}
         _train_seeds(config, overrides or [], seeds, run, by, gradcheck=gradcheck, quiet=quiet, json=json)
         return
@@ -69,8 +71,22 @@ def train(
             warned=screen.warned,
             observe=screen.observe,
             turn=screen.turn,
+            ranks=context.obj,
         )
     print_result(trained, json=json)
+
+
+def alone(context: typer.Context, command: str) -> None:
+    """Refuse what one process does in several."""
+    from nncli.errors import NncliError
+    from nncli.ranks import Ranks
+
+    ranks: Ranks = context.obj
+    if ranks.size > 1:
+        message = f"runs in one process, and {ranks.size} were started together"
+        raise NncliError(
+            message, where=command, remedy="leave mpiexec out: nncli train and nncli resume share the work"
+        )
 
 
 def _train_seeds(

@@ -287,9 +287,10 @@ class Training(Strict):
     threads: Annotated[int, Ge(1), Le(1024)] | Literal["auto"] = Field(
         "auto", description="of the machine's cores; auto: one, unless the work of a step is worth more"
     )
-    shards: Annotated[int, Ge(1), Le(1024)] | Literal["auto"] = Field(
+    shards: Annotated[int, Ge(1), Le(65536)] | Literal["auto"] = Field(
         "auto",
-        description="pieces of a batch, on threads, their gradients added in a fixed order; auto: as the work is worth",
+        description="pieces of a batch, on threads or on the ranks of mpiexec, their gradients added in a fixed order; "
+        "auto: as the work is worth",
     )
     kernels: Literal["auto", "numpy", "numba"] = Field(
         "auto", description="whether loops are compiled, to the same bits; auto: where numba is there and it saves time"

@@ -83,6 +83,11 @@ class Dataset:
     fingerprint: str
 
     @property
+    def parts(self) -> tuple[Part, ...]:
+        """Those that there are."""
+        return tuple(part for part in (self.train, self.validation, self.test) if part is not None)
+
+    @property
     def task(self) -> Task:
         """What the target asks for."""
         return self.preprocessing.task

@@ -27,14 +27,14 @@ def stream(seed: int, purpose: Purpose, *key: int) -> Generator:
 
 
 class Streams:
-    """The streams of ``purpose``, one for each epoch, all from one generator.
+    """The streams of ``purpose``, and within it of ``key``: one for each epoch, all from one generator.
 
     To start one anew for every epoch would cost ten times as much, in short epochs as much as a step. They lie as far
     apart in the sequence of the generator as ``PCG64.jumped`` puts them: 2^128/φ numbers, which never meet again.
     """
 
-    def __init__(self, seed: int, purpose: Purpose) -> None:
-        self._bits = PCG64(SeedSequence(seed, spawn_key=(purpose,)))
+    def __init__(self, seed: int, purpose: Purpose, *key: int) -> None:
+        self._bits = PCG64(SeedSequence(seed, spawn_key=(purpose, *key)))
         self._start = self._bits.state
         self._generator = Generator(self._bits)
 

@@ -95,7 +95,7 @@ def rows_of(trained: Predictor) -> Rows:
     if not same:
         drawn = trained.preprocessing.features.drawn(DRAWN, np.random.default_rng(0))
         return Rows(drawn, f"{DRAWN:,} drawn rows (its data are gone, or have changed)")
-    dataset = debugging_rows(trained.config, dataset)
+    dataset = debugging_rows(trained.config, dataset, trained.network)
     name, part = next(
         (name, part) for name in ("test", "validation", "train") if (part := getattr(dataset, name)) is not None
     )

@@ -17,7 +17,8 @@ from nncli.engine.randomness import Purpose, stream
 from nncli.engine.residual import Join
 from nncli.engine.stages import BoundStage
 from nncli.errors import DivergedError
-from nncli.training.batches import Batches
+from nncli.training.batch import Whole
+from nncli.training.batches import batches_of
 from nncli.training.crew import Crew
 from nncli.training.descent import Descent
 from nncli.training.events import Event
@@ -54,7 +55,9 @@ class Course:
         gradient = self.buffers.keep(self.weights.theta.shape)
         crew = Crew(min(experiment.threads, experiment.shards))
         self.close = crew.close
-        self._batches = Batches(experiment, self.weights, gradient, self.buffers, crew)
+        self._batches = batches_of(
+            network, experiment.train, experiment.order, self.weights, gradient, self.buffers, crew
+        )
         self._descent = Descent(experiment, self.weights, gradient, self._mean, self.buffers.part("optimizer"), crew)
         self._state = {name: vector.copy() for name, vector in self._descent.state.items()}
         self._memory = dict(self._descent.memory)
@@ -131,10 +134,11 @@ class Course:
         mark = marks.append
         for number in range(1, count + 1):
             began = clock()
-            shards = next(batches)
-            shards.gather(0)
+            whole = next(batches)
+            assert isinstance(whole, Whole)
+            whole.gather()
             fetched.append(clock() - began)
-            (batch,) = shards.parts
+            (batch,) = whole.parts
             plan = self._plan(batch, number % self._group == 0 or number == self._batches.count)
             mark(clock())
             for step in plan:

@@ -14,8 +14,9 @@ from nncli.engine.optimizers import Optimizer
 from nncli.engine.optimizers.base import Update
 from nncli.engine.parameters import Weights
 from nncli.engine.updates import Average, Clip, GradientMean
+from nncli.training.batch import Batch
 from nncli.training.crew import Crew
-from nncli.training.shards import Shards, cuts
+from nncli.training.sums import cuts
 
 
 class Descent:
@@ -71,7 +72,7 @@ class Descent:
         )
         self.pieces = tuple((name, piece) for name, piece in pieces if piece is not None)
 
-    def take(self, batch: Shards, *, last: bool) -> None:
+    def take(self, batch: Batch, *, last: bool) -> None:
         """Go back through ``batch``, and move the parameters, unless more batches are to be gathered first.
 
         The running statistics take in every batch.

@@ -1,159 +1,155 @@
-"""A batch in shards: pieces that go through the network side by side, their gradients added in a fixed order."""
+"""A batch in shards: pieces that go through the network side by side, what they come to added in a fixed order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import pairwise
+import signal
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.random import Generator
 
 from nncli.builder import Rows
-from nncli.engine import kernels
+from nncli.builder.order import Order
 from nncli.engine.buffers import Array, Buffers, Step
 from nncli.engine.network import Bound
+from nncli.engine.parameters import Weights
+from nncli.engine.randomness import Streams
+from nncli.ranks import Ranks
+from nncli.training.batch import Bind, gather
 from nncli.training.crew import Crew
+from nncli.training.sums import Summand, TreeSum
 
-WORTH_A_THREAD = 200_000
-"""Numbers of a vector that are worth a thread: a pass over them takes longer than the threads need to meet."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""That one process tells the others of."""
 
 
 class Shards:
-    """A batch bound in one piece or in several. It has the shape of a ``Bound``, and gathers its rows itself.
+    """A batch in several pieces, some of them in other processes.
 
-    Each shard goes all the way at once, forward and back, so that the threads meet once a step. Its gradient is its
-    share of that of the whole batch, in a vector of its own; they are added pairwise, neighbour to neighbour, then pair
-    to pair. So the bits follow from the number of shards, and not from that of the threads.
+    Each goes all the way at once, forward and back, so that the threads, and the processes, meet once a step. It comes
+    to its share of the gradient, of the loss, and of the running statistics as it would move them, each by its share of
+    the rows; ``TreeSum`` adds these up. So the bits follow from the number of shards, and not from that of the threads
+    or processes. A norm over the rows of a batch is one over those of each shard ("ghost batches", Hoffer, Hubara &
+    Soudry 2017, Train longer, generalize better).
 
     Args:
-        bind: Binds a shard: of so many rows, with its gradient here, from these buffers.
+        bind: Binds a piece.
         rows: Of which the batch takes some.
-        n: Rows of the batch.
-        shards: How many pieces.
-        gradient: Where that of the batch goes (size,).
+        n: Rows of the batch, in all processes.
+        order: Says how many pieces it has.
+        weights: What it is bound to.
+        gradient: Where that of the batch goes (size,); None where shard 0 is not.
+        noises: Where the random numbers of each shard of this process come from; none where nothing is random.
         buffers: Where the arrays come from.
         crew: Whose threads do it.
+        ranks: The processes.
+        ask: What the other processes find in it that is not finite.
 
     Attributes:
-        parts: The shards as they are bound.
-        forward: Gathers the rows and runs them through every layer; several shards also all the way back.
-        backward_loss: Writes the gradient of ``loss()`` alone to the gradient.
-        backward: Writes that of ``loss()`` and the penalties.
+        share: Which of the pieces are of this process.
+        parts: These as they are bound; see ``Batch`` for the rest.
     """
 
     def __init__(
         self,
-        bind: Callable[[int, Array, Buffers], Bound],
+        bind: Bind,
         rows: Rows,
         n: int,
-        shards: int,
-        gradient: Array,
+        order: Order,
+        weights: Weights,
+        gradient: Array | None,
+        noises: Sequence[Streams],
         buffers: Buffers,
         crew: Crew,
+        ranks: Ranks,
+        ask: Callable[[], str | None],
     ) -> None:
-        self.n = n
-        self._crew = crew
-        ends = [n * i // shards for i in range(shards + 1)]
-        self._places = [slice(start, end) for start, end in pairwise(ends)]
-        gradients = [gradient, *(buffers.keep(gradient.shape) for _ in range(1, shards))]
+        pieces = order.pieces(n)
+        self.n, self.share = n, _below(ranks.share(order.shards), pieces)
+        self._crew, self._ranks, self._pieces, self._ask = crew, ranks, pieces, ask
+        self._running = weights.statistics
+        self._seen = slice(pieces, pieces + self._running.size)
+        owners = [ranks.owner(order.shards, i) for i in range(pieces)]
+        rest = self._seen.stop + len(SIGNALS)
+        self._sum = TreeSum(
+            gradient, weights.theta.size, rest, pieces, self.share, owners.__getitem__, buffers, crew, ranks
+        )
+        summands = dict(zip(self.share, self._sum.summands, strict=True))
         self.parts = [
-            bind(place.stop - place.start, g, buffers.part(f"shard {i}") if shards > 1 else buffers)
-            for i, (place, g) in enumerate(zip(self._places, gradients, strict=True))
+            bind(order.length(n, i), summand.gradient, summand.rest[self._seen], buffers.part(f"shard {i}"))
+            for i, summand in summands.items()
         ]
-        self._sums = _tree(gradients, crew.threads)
-        self._chosen = np.zeros(0, np.intp)
-        self._gathers = [_gather(rows, part, buffers) for part in self.parts]
-        self._losses = [0.0] * shards
-        self._passes: list[Step] = [self._pass(i) for i in range(shards)]
-        first = self.parts[0]
-        self.settles, self.settle = first.settles, first.settle
-        self.penalty, self.add_penalties = first.penalty, first.add_penalties
-        self.forward, self.backward_loss, self.backward = self._run_all, self._add_up, self._add_up_all
-        if shards == 1:
-            self.forward, self.backward_loss, self.backward = self._passes[0], first.backward_loss, first.backward
+        self._chosen: Sequence[Array] = ()
+        self._noise_key = 0
+        streams: Sequence[Streams | None] = noises or [None] * len(self.parts)
+        self._passes = [
+            self._pass(place, i, part, summand, gather(rows, part, buffers), noise)
+            for place, ((i, summand), part, noise) in enumerate(
+                zip(summands.items(), self.parts, streams[: len(self.parts)], strict=True)
+            )
+        ]
+        self._total = self._sum.summands[0].rest if summands else np.zeros(rest)
+        self.settles = bool(self.parts) and self.parts[0].settles
+        self.backward_loss = _nothing
+        if self.parts:
+            first = self.parts[0]
+            self.penalty, self.add_penalties, self.backward = first.penalty, first.add_penalties, first.add_penalties
 
-    def take(self, chosen: Array) -> None:
-        """Have it go over these of the rows (n,)."""
-        self._chosen = chosen
+    def take(self, chosen: Sequence[Array], noise_key: int) -> None:
+        """Have each of the parts go over its rows; their random numbers are those of ``noise_key``."""
+        self._chosen, self._noise_key = chosen, noise_key
 
-    def draw(self, rng: Generator) -> None:
-        """Fill the random arrays of all layers."""
-        for part in self.parts:
-            part.draw(rng)
-
-    def _run_all(self) -> None:
+    def forward(self) -> None:
+        """Gather the rows and run them through every layer and back; the gradient is there then."""
         self._crew.run(self._passes)
+        self._sum.add_up()
+        interrupted, ended = self._total[-2:].tolist()
+        if interrupted or ended:
+            self._ranks.signal = SIGNALS[0] if interrupted else SIGNALS[1]
 
     def loss(self) -> float:
         """The mean over the batch, without penalties."""
-        return sum(self._losses) if len(self._losses) > 1 else self._losses[0]
+        return float(sum(self._total[: self._pieces].tolist()))
 
-    def _add_up(self) -> None:
-        for sums in self._sums:
-            self._crew.run(sums)
-
-    def _add_up_all(self) -> None:
-        self._add_up()
-        self.add_penalties()
+    def settle(self) -> None:
+        """Move the running statistics by the batch: to the mean, over the rows, of where each shard would move them."""
+        np.copyto(self._running, self._total[self._seen])
 
     def first_not_finite(self) -> str | None:
         """The first tensor of any shard, in the order of computation, that holds a NaN or an infinity."""
-        return next((name for part in self.parts if (name := part.first_not_finite())), None)
+        for part in self.parts:
+            np.copyto(part.statistics, self._running)  # where the batch left them is no cause of anything
+        return next((name for part in self.parts if (name := part.first_not_finite())), None) or self._ask()
 
-    def gather(self, i: int) -> None:
-        """Fill shard ``i`` with its rows."""
-        self._gathers[i](self._chosen[self._places[i]])
+    def _pass(
+        self, place: int, i: int, part: Bound, summand: Summand, gather: Callable[[Array], None], noise: Streams | None
+    ) -> Step:
+        """Piece ``i`` of the batch, all the way."""
+        forward, loss, backward, draw = part.forward, part.loss, part.backward_loss, part.draw
+        rest, running, share = summand.rest, self._running, part.n / self.n
+        statistics, settle = rest[self._seen], part.settle if part.settles else None
+        ranks = self._ranks
 
-    def _pass(self, i: int) -> Step:
-        gather, place, losses = self._gathers[i], self._places[i], self._losses
-        forward, loss, backward = self.parts[i].forward, self.parts[i].loss, self.parts[i].backward_loss
-
-        def whole() -> None:
-            gather(self._chosen)
-            forward()
-            losses[0] = float(loss())
-
-        def shard() -> None:
+        def go() -> None:
             gather(self._chosen[place])
+            if noise is not None:
+                draw(noise.of(self._noise_key))
             forward()
-            losses[i] = float(loss())
+            rest.fill(0)
+            rest[i] = loss()
             backward()
+            if settle is not None:
+                np.copyto(statistics, running)
+                settle()
+                np.multiply(statistics, share, out=statistics)
+            if place == 0 and ranks.rank and ranks.signal:
+                rest[SIGNALS.index(ranks.signal) - len(SIGNALS)] = 1
 
-        return whole if len(self.parts) == 1 else shard
-
-
-def _gather(rows: Rows, part: Bound, buffers: Buffers) -> Callable[[Array], None]:
-    """What fills ``part`` with chosen rows."""
-    weights, targets = rows.weights, part.row_weights
-    gather = kernels.gather.bind(buffers, rows.inputs, rows.targets, part.inputs, part.targets, chosen=True)
-    if weights is None:
-        return gather
-
-    def gather_all(chosen: Array) -> None:
-        gather(chosen)
-        weights.take(chosen, 0, targets, "clip")
-
-    return gather_all
+        return go
 
 
-def _tree(vectors: list[Array], threads: int) -> list[list[Step]]:
-    """What adds up ``vectors`` in the first of them: for each level of the tree, the pieces that make it."""
-    levels, gap = [], 1
-    while gap < len(vectors):
-        pairs = zip(vectors[:: 2 * gap], vectors[gap :: 2 * gap], strict=False)
-        levels.append([_sum(a[cut], b[cut]) for a, b in pairs for cut in cuts(a.size, threads)])
-        gap *= 2
-    return levels
+def _below(share: range, end: int) -> range:
+    return range(min(share.start, end), min(share.stop, end))
 
 
-def _sum(a: Array, b: Array) -> Step:
-    def add() -> None:
-        np.add(a, b, out=a)
-
-    return add
-
-
-def cuts(size: int, threads: int) -> list[slice]:
-    """A vector in as many stretches as there are threads, if it is long enough for them."""
-    pieces = max(1, min(threads, size // WORTH_A_THREAD))
-    return [slice(size * i // pieces, size * (i + 1) // pieces) for i in range(pieces)]
+def _nothing() -> None:
+    """The gradient is there already."""

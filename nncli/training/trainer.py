@@ -17,15 +17,17 @@ from nncli.engine.inference import Inference
 from nncli.engine.optimizers import Minimizer
 from nncli.engine.parameters import Weights
 from nncli.engine.randomness import Purpose, stream
+from nncli.ranks import ALONE, RankLostError, Ranks
 from nncli.run import State
 from nncli.scoring import Scorer
-from nncli.training.batches import Batches
+from nncli.training.batches import Batches, ShardedBatches, batches_of
 from nncli.training.crew import Crew
 from nncli.training.descent import Descent
 from nncli.training.events import SIGN_OF_LIFE, Ended, EpochEnded, Event, Progress, Status
 from nncli.training.iterations import Iterations
 from nncli.training.monitor import Monitor
 from nncli.training.serial import from_json, to_json
+from nncli.training.team import Team, own_part
 
 
 class Trainer:
@@ -40,13 +42,15 @@ class Trainer:
             ``weights`` itself. After a divergence both are put back to the end of the last epoch that was finite.
         best: ``last`` of the best epoch so far by the monitored value.
         epoch: The last that is over.
+        ranks: The processes that share it; this one is rank 0. Where there are several, the experiment has no training
+            rows any more once the first batch begins.
         buffers: Where all arrays of the training come from. With ``StandIns`` handed in, nothing is allocated or
             drawn: they tell what the training would take, and it cannot be run.
     """
 
-    def __init__(self, experiment: Experiment, buffers: Buffers | None = None) -> None:
+    def __init__(self, experiment: Experiment, buffers: Buffers | None = None, ranks: Ranks = ALONE) -> None:
         network = experiment.network
-        self.experiment = experiment
+        self.experiment, self.ranks = experiment, ranks
         self.buffers = Buffers(experiment.precision, experiment.kernels) if buffers is None else buffers
         vectors = self.buffers.part("parameters")
         averages = experiment.config.training.average is not None
@@ -80,6 +84,12 @@ class Trainer:
     def gradient(self) -> Array:
         """That of its last update, or where a minimizer looked last: (size,), overwritten by the next."""
         return self._course.gradient
+
+    @property
+    def batches(self) -> Batches | ShardedBatches:
+        """What it goes in, where it goes in batches."""
+        assert isinstance(self._course, _Passes)
+        return self._course.batches
 
     @property
     def begun(self) -> int:
@@ -134,7 +144,7 @@ class Trainer:
         for name, vector in mine.items():
             np.copyto(vector, state.vectors[name])
 
-    def run(self, stop: Callable[[], bool] = lambda: False, every: int = 0) -> Iterator[Event]:
+    def run(self, stop: Callable[[], bool] = lambda: False, every: int = 0) -> Generator[Event, None, None]:
         """Train, and tell.
 
         Args:
@@ -156,7 +166,11 @@ class Trainer:
                 status = "interrupted"
                 break
             epoch = self.epoch + 1
-            train_loss, problem = yield from course.epoch(epoch, stop, every)
+            try:
+                train_loss, problem = yield from course.epoch(epoch, stop, every)
+            except RankLostError as error:  # what is here is as it was before the batch
+                status, problem = "interrupted", str(error)
+                break
             stopped = train_loss is None
             validation = {} if problem or stopped else judge()
             problem = problem or self._not_finite(epoch, validation)
@@ -220,8 +234,19 @@ class _Passes:
     def __init__(self, trainer: Trainer) -> None:
         experiment, buffers, weights = trainer.experiment, trainer.buffers, trainer.weights
         self.gradient = gradient = buffers.parts["parameters"].keep(weights.theta.shape)
-        self._crew = Crew(min(experiment.threads, experiment.shards))
-        self._batches = Batches(experiment, weights, gradient, buffers, self._crew)
+        ranks, network, order = trainer.ranks, experiment.network, experiment.order
+        threads = min(max(1, experiment.threads // ranks.here), len(ranks.share(order.shards)))
+        self._crew = crew = Crew(threads)
+        self._team: Team | None = None
+        self.batches: Batches | ShardedBatches
+        if ranks.size == 1:
+            self.batches = batches_of(network, experiment.train, order, weights, gradient, buffers, crew)
+        else:
+            team = self._team = Team(experiment, weights, ranks)
+            rows = own_part(experiment, ranks) if buffers.real else experiment.train
+            self.batches = ShardedBatches(
+                network, rows, order, weights, gradient, buffers, crew, ranks, team.call, team.not_finite
+            )
         self._descent = Descent(experiment, weights, gradient, trainer.last, buffers.part("optimizer"), self._crew)
         self._so_far = SoFar()
 
@@ -235,10 +260,12 @@ class _Passes:
 
     @property
     def penalty(self) -> float:
-        return float(self._batches.full.penalty())
+        return float(self.batches.full.penalty())
 
     def close(self) -> None:
         self._crew.close()
+        if self._team is not None:
+            self._team.end()
 
     @property
     def within(self) -> bool:
@@ -254,7 +281,7 @@ class _Passes:
     def numbers(self) -> dict[str, Any]:
         """And the numbers of it."""
         within = {"batches": self._so_far.batches, "total": self._so_far.total, "rows": self._so_far.rows}
-        return {"pass": within, "noise": self._batches.noise_place, "descent": self._descent.numbers}
+        return {"pass": within, "noise": self.batches.noise_place, "descent": self._descent.numbers}
 
     def restore(self, numbers: Mapping[str, Any]) -> None:
         """Go on from ``numbers``.
@@ -263,7 +290,7 @@ class _Passes:
             ValueError: There is no such place in a pass over the rows.
         """
         within = numbers["pass"]
-        self._batches.refuse_elsewhere(within["batches"], within["rows"], numbers["noise"])
+        self.batches.refuse_elsewhere(within["batches"], within["rows"], numbers["noise"])
         self._so_far = SoFar(within["batches"], within["total"], within["rows"], numbers["noise"])
         self._descent.restore(numbers["descent"])
 
@@ -274,7 +301,9 @@ class _Passes:
     def epoch(
         self, epoch: int, stop: Callable[[], bool], every: int
     ) -> Generator[Event, None, tuple[float | None, str]]:
-        return one_pass(epoch, self._batches, self._descent, stop, self._so_far, every)
+        if self._team is not None:
+            self._team.begin()
+        return one_pass(epoch, self.batches, self._descent, stop, self._so_far, every)
 
 
 @dataclass
@@ -295,32 +324,42 @@ class SoFar:
 
 
 def one_pass(
-    epoch: int, batches: Batches, descent: Descent, stop: Callable[[], bool], so_far: SoFar, every: int = 0
+    epoch: int,
+    batches: Batches | ShardedBatches,
+    descent: Descent,
+    stop: Callable[[], bool],
+    so_far: SoFar,
+    every: int = 0,
 ) -> Generator[Event, None, tuple[float | None, str]]:
     """A pass over the rows, from where it has come ``so_far``. Returns (mean loss, problem).
 
     There is no loss when it was told to stop.
     """
-    total, rows = so_far.total, so_far.rows
+    done, total, rows = so_far.batches, so_far.total, so_far.rows
     clock, told = time.perf_counter, time.perf_counter()
-    todo = batches.of(epoch, so_far.batches, so_far.noise if so_far.batches else None)
-    for number, batch in enumerate(todo, start=so_far.batches + 1):
-        batch.forward()
-        loss = batch.loss()
-        if not math.isfinite(loss):
-            tensor = batch.first_not_finite() or "loss"
-            return math.nan, f"epoch {epoch}, batch {number}: {tensor} is not finite"
-        descent.take(batch, last=number == batches.count)
-        total += loss * batch.n
-        rows += batch.n
-        # after the last one the epoch is whole: it is asked once that is told
-        if number < batches.count and stop():
-            so_far.batches, so_far.total, so_far.rows = number, total, rows
-            return None, ""
-        if clock() - told > SIGN_OF_LIFE or (every and descent.steps % every == 0):
-            told = clock()
-            so_far.batches, so_far.total, so_far.rows = number, total, rows
-            yield Progress(epoch, number, batches.count, descent.steps)
+    todo = batches.of(epoch, done, so_far.noise if done else None)
+    try:
+        for number, batch in enumerate(todo, start=done + 1):
+            batch.forward()
+            loss = batch.loss()
+            if not math.isfinite(loss):
+                tensor = batch.first_not_finite() or "loss"
+                return math.nan, f"epoch {epoch}, batch {number}: {tensor} is not finite"
+            descent.take(batch, last=number == batches.count)
+            done = number
+            total += loss * batch.n
+            rows += batch.n
+            # after the last one the epoch is whole: it is asked once that is told
+            if number < batches.count and stop():
+                so_far.batches, so_far.total, so_far.rows = number, total, rows
+                return None, ""
+            if clock() - told > SIGN_OF_LIFE or (every and descent.steps % every == 0):
+                told = clock()
+                so_far.batches, so_far.total, so_far.rows = number, total, rows
+                yield Progress(epoch, number, batches.count, descent.steps)
+    except RankLostError:
+        so_far.batches, so_far.total, so_far.rows = done, total, rows
+        raise
     return total / rows, ""
 
 

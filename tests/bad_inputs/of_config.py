@@ -542,6 +542,15 @@ ROWS = [
         "epochs: 3, shards: 100",
         "c.yaml:7:31  training.shards: a batch of 16 rows has no 100 shards; leave it at auto",
     ),
+    Row(
+        "shards of a single row, and batch norm",
+        nothing,
+        "train c.yaml model.layers.0.norm=batch training.shards=12",
+        (
+            "override 'training.shards=12'  training.shards: model.layers.0.norm needs at least 2 rows in each shard, "
+            "and a batch has 16 rows for 12; take fewer, or a batch_size that fits, such as 42"
+        ),
+    ),
     # ensembles and folds
     *(
         added(f"an ensemble: {what}", f"ensemble: {written}\n", says)

@@ -127,6 +127,7 @@ def test_shards_and_loops_train_the_same_network(given: str) -> None:
     pytest.importorskip("numba")
     quiet = ["model.input.noise=0", "model.input.dropout=0"]
     fixed = ["training.precision=float64", "training.epochs=2", "training.kernels=numpy", "training.shards=1"]
+    fixed.append("training.batch_size=full")  # in smaller batches, other rows come together
     found = []
     for other in ([], ["training.kernels=numba"], ["training.shards=2"]):
         config = nncli.load_config("c.yaml", [f"model.input={given}", *quiet, *fixed, *other])

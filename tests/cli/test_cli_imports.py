@@ -12,7 +12,7 @@ import pytest
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 HEAVY = {"numpy", "scipy", "sklearn", "polars", "pydantic", "matplotlib", "rich", "yaml", "safetensors", "autograd"}
-HEAVY |= {"tensorboard", "mlflow", "google.protobuf", "nncli.trackers.tensorboard", "nncli.trackers.mlflow"}
+HEAVY |= {"mpi4py", "tensorboard", "mlflow", "google.protobuf", "nncli.trackers.tensorboard", "nncli.trackers.mlflow"}
 TYPER = {"pydantic"}
 """What typer itself may load when it reads the arguments of a command."""
 CONFIG = {"numpy", "pydantic", "yaml"}

@@ -52,7 +52,8 @@ KINDS: dict[str, tuple[str, ...]] = {
         "training.clip_norm=0.1",
         "training.precision=float64",
     ),
-    "shards": ("training.shards=3", "training.threads=2"),
+    "shards with dropout and noise": ("training.shards=3", "training.threads=2", DROPOUT),
+    "shards with running statistics": ("training.shards=3", BATCH_NORM),
 }
 
 

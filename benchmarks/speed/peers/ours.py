@@ -11,6 +11,7 @@ from benchmarks.speed.material import Array, Material, Weights
 from benchmarks.speed.peers.base import Learner, Told
 from nncli.builder import build
 from nncli.config.loader import load_config
+from nncli.training.batches import Batches
 from nncli.training.events import EpochEnded
 from nncli.training.trainer import Trainer
 
@@ -38,7 +39,10 @@ class Nncli(Learner):
                     return
 
     def train_in_order(self, orders: Array) -> None:
-        """The orders are its own."""
+        """The orders are those of the shards that it chooses; in one piece, it is given them."""
+        batches = self._trainer.batches
+        if isinstance(batches, Batches):
+            batches._drawn = lambda epoch: orders[epoch - 1]
         remaining = iter(range(len(orders) - 1))
         self.train(lambda: next(remaining, None) is not None)
 
