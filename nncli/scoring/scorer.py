@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nncli.data.dataset import Part
-from nncli.data.preprocess import ClassEncoding, LabelEncoding, Preprocessing, target_values
+from nncli.data.preprocess import ClassEncoding, LabelEncoding, Preprocessing
 from nncli.data.scaling import Scaling
 from nncli.engine.buffers import Array
 from nncli.engine.losses import Loss
@@ -65,7 +65,7 @@ def _truth(preprocessing: Preprocessing, part: Part) -> Array:
     encoding = preprocessing.target
     if not isinstance(encoding, Scaling):
         return part.targets
-    return target_values(part.table, encoding.names)[part.rows].astype(np.float64)
+    return part.values(encoding.names)
 
 
 def finite_or_none(value: float) -> float | None:
