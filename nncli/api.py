@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nncli.builder import Experiment, build
+from nncli.builder import Experiment, Place, build, keep
 from nncli.config.schema import Config
 from nncli.ensembles import begin_ensemble, plan_ensemble, start_member, train_members
 from nncli.finishing import finish
-from nncli.run import MEMBERS, Run
+from nncli.run import MEMBERS, ROOT, Run
 from nncli.starting import start
 from nncli.trackers import require, tracked
 from nncli.training.events import Event
@@ -65,9 +65,11 @@ def train(
             with tracked(run, plan.config.resolved(), warned):
                 train_members(run, plan, train_member, turn)
     else:
-        experiment = build(config)
+        own = None if directory is None else Path(directory)
+        experiment = build(config, place=Place(beside=ROOT if own is None else own.parent))
         refuse_too_large(experiment)
-        run = Run.create(config.name_or_stem, None if directory is None else Path(directory))
+        run = Run.create(config.name_or_stem, own)
+        keep(experiment.dataset, run.path)
         with run.locked():
             start(run, experiment, gradcheck=gradcheck, checked=checked, **told)
     finish(run, config, warned)

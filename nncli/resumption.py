@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nncli.builder import Experiment, Tables, build, member_config
+from nncli.builder import Experiment, Place, Tables, build, member_config
 from nncli.config.document import KeyPath, display
 from nncli.config.loader import load_config
 from nncli.config.schema import Config
@@ -138,8 +138,10 @@ def _go_on(run: Run, before: Config, config: Config, tables: Tables | None, told
 
     changes, warned = _changes(before, config), told.warned
     _refuse_diverged(run)
-    experiment = build(config, tables)
+    experiment = build(config, tables, place=Place(run.path))
     refuse_too_large(experiment)
+    if experiment.dataset.cache is not None and experiment.dataset.cache.told:
+        warned(experiment.dataset.cache.told)
     quiet = np.errstate(all="ignore")  # as Trainer asks for
     with threadpool_limits(experiment.blas_threads, user_api="blas"), quiet, stop_on_signal() as signal:
         made_in = _made_in(run)

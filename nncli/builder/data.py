@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from numpy.random import Generator
 
 from nncli.config.schema import Config, Split
 from nncli.data.cells import SHOWN, Kind
@@ -16,6 +19,7 @@ from nncli.data.files import is_folder, read_table
 from nncli.data.idx import read_idx_folder
 from nncli.data.kinds import Reading
 from nncli.data.preprocess import Preprocessing
+from nncli.data.stored.windows import in_batches, windows
 from nncli.data.table import Table, shortened
 from nncli.engine import losses
 from nncli.engine.buffers import Array
@@ -35,11 +39,15 @@ OF_DATA = {"data.split", *(f"data.split.{key}" for key in Split.model_fields), "
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows as the engine takes them: ``inputs`` (n, d + 1), ``targets`` as the loss wants them, ``weights`` if any."""
+    """Rows as the engine takes them: ``inputs`` (n, d + 1), ``targets`` as the loss wants them, ``weights`` if any.
+
+    Those that are ``mapped`` lie on disk, the training rows in a random order: they are gone through a few at a time.
+    """
 
     inputs: Array
     targets: Array
     weights: Array | None = None
+    mapped: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,34 +68,72 @@ def load_dataset(config: Config, tables: Tables | None = None, fitted: Preproces
     data = config.data
     tables = tables or read_tables(config)
     train, validation, test = tables.train, tables.validation, tables.test
-    loss, target = losses.registry[config.loss.name], data.preprocess.target
-    if loss.regression and train.categorical:
-        message = f"{loss.name} goes with a target of numbers, and this one stands for classes"
-        raise ConfigError([config.problem("loss", message, "cross_entropy goes with classes")])
-    if loss.spreads and target == "log":
-        message = f"{loss.name} tells a deviation, and that of a logarithm is none of the target"
-        remedy = "take `loss: quantile`, whose quantiles can be turned back, or another scaling"
-        raise ConfigError([config.problem("data.preprocess.target", message, remedy)])
-    fold, seed = data.split.fold, config.seed if data.split.seed is None else data.split.seed
-    try:
+    refuse_other_target(config, train)
+    fold = data.split.fold
+    with placed_in_config(config):
         return make_dataset(
             train,
             validation=validation,
             test=test,
-            classification=True if loss.classification else False if loss.regression else None,
+            classification=asks_for_classes(config),
             encoding=feature_encoding(config),
-            target="none" if loss.natural_units and target == "auto" else target,
+            target=target_scaling(config),
             validation_share=data.split.validation,
             test_share=data.split.test,
             stratify=None if data.split.stratify == "auto" else data.split.stratify,
             shuffle=data.split.shuffle,
             folds=config.folds,
             fold=None if fold is None else fold.number,
-            rng=stream(seed, Purpose.SPLIT),
-            fold_rng=stream(seed, Purpose.SPLIT, fold.repeat) if fold is not None and fold.repeat else None,
+            rng=split_stream(config),
+            fold_rng=split_stream(config, fold.repeat) if fold is not None and fold.repeat else None,
             dtype=np.dtype(config.training.precision),
             fitted=fitted,
         )
+
+
+def refuse_other_target(config: Config, train: Table) -> None:
+    """Refuse a target that the loss does not go with.
+
+    Raises:
+        ConfigError: It is of classes and the loss for numbers, or the loss tells a deviation of a logarithm.
+    """
+    loss = losses.registry[config.loss.name]
+    if loss.regression and train.categorical:
+        message = f"{loss.name} goes with a target of numbers, and this one stands for classes"
+        raise ConfigError([config.problem("loss", message, "cross_entropy goes with classes")])
+    if loss.spreads and config.data.preprocess.target == "log":
+        message = f"{loss.name} tells a deviation, and that of a logarithm is none of the target"
+        remedy = "take `loss: quantile`, whose quantiles can be turned back, or another scaling"
+        raise ConfigError([config.problem("data.preprocess.target", message, remedy)])
+
+
+def asks_for_classes(config: Config) -> bool | None:
+    """Whether the loss is one for classes; None: as the table says."""
+    loss = losses.registry[config.loss.name]
+    return True if loss.classification else False if loss.regression else None
+
+
+def target_scaling(config: Config) -> str:
+    """That of a regression's target."""
+    target = config.data.preprocess.target
+    return "none" if losses.registry[config.loss.name].natural_units and target == "auto" else target
+
+
+def split_stream(config: Config, *key: int) -> Generator:
+    """The random numbers of the split, and within it for ``key``."""
+    split = config.data.split
+    return stream(config.seed if split.seed is None else split.seed, Purpose.SPLIT, *key)
+
+
+@contextmanager
+def placed_in_config(config: Config) -> Iterator[None]:
+    """What only the data show to be wrong with the config is said at its keys.
+
+    Raises:
+        ConfigError: In place of a DataError about some of them.
+    """
+    try:
+        yield
     except DataError as error:
         if not all(problem.where in OF_DATA for problem in error.problems):
             raise
@@ -119,9 +165,14 @@ def debugging_rows(config: Config, dataset: Dataset) -> Dataset:
     They are those that the first epoch would begin with. A run that is to overfit them validates on them, too.
     """
     for key, batches in config.training.debugging.items():
-        n = len(dataset.train)
-        size = batch_size(config, config.optimizer.build(), n)
-        first = dataset.train.take(Streams(config.seed, Purpose.ORDER).of(1).permutation(n)[: batches * size])
+        part = dataset.train
+        size = batch_size(config, config.optimizer.build(), len(part))
+        order = Streams(config.seed, Purpose.ORDER).of(1)
+        if part.shelf is None:
+            chosen = order.permutation(len(part))[: batches * size]
+        else:
+            chosen = np.concatenate([*islice(in_batches(windows(part.inputs, order), size), batches)])
+        first = dataset.train.take(chosen)
         validation = first if key == "overfit_batches" else dataset.validation
         dataset = replace(dataset, train=first, validation=validation)
     return dataset
@@ -212,16 +263,30 @@ def engine_rows(part: Part, network: Network, weighing: Weighing) -> Rows:
     Raises:
         DataError: Targets that it does not take; the first few rows are named.
     """
-    targets = part.targets
-    _refuse_misfits(part, network.loss)
-    if network.loss.targets == "values" and targets.dtype.kind == "i":
-        codes = targets
-        targets = np.zeros((len(codes), network.outputs), part.inputs.dtype)
-        if network.outputs == 1:
-            targets[:, 0] = codes
-        else:
-            targets[np.arange(len(codes)), codes] = 1
-    return Rows(part.inputs, targets, weighing.weights(part))
+    for some in part.blocks():
+        _refuse_misfits(some, network.loss)
+    return Rows(part.inputs, _engine_targets(part, network), weighing.weights(part), part.shelf is not None)
+
+
+def _engine_targets(part: Part, network: Network) -> Array:
+    """The targets, those of a class as numbers where the loss takes numbers: 0 and 1, in a column for each output."""
+    if network.loss.targets != "values" or part.targets.dtype.kind != "i":
+        return part.targets
+
+    def made() -> Iterator[Array]:
+        for some in part.blocks():
+            codes = some.targets
+            targets = np.zeros((len(codes), network.outputs), part.inputs.dtype)
+            if network.outputs == 1:
+                targets[:, 0] = codes
+            else:
+                targets[np.arange(len(codes)), codes] = 1
+            yield targets
+
+    if part.shelf is not None:
+        return part.shelf.array("numbers", (len(part), network.outputs), part.inputs.dtype, made)
+    (targets,) = made()
+    return targets
 
 
 def _refuse_misfits(part: Part, loss: Loss) -> None:

@@ -81,7 +81,7 @@ def place_of(array: Array) -> tuple[Path, int] | None:
     owner: object = array
     while isinstance(owner, np.ndarray) and not isinstance(owner, np.memmap):
         owner = owner.base
-    return (Path(owner.filename), owner.offset) if isinstance(owner, np.memmap) else None
+    return (Path(str(owner.filename)), owner.offset) if isinstance(owner, np.memmap) else None
 
 
 def digest_of_file(path: Path) -> str:

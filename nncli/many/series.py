@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nncli.builder import Experiment, Tables, build, read_tables
+from nncli.builder import Experiment, Tables, build, lies_on_disk, read_tables
 from nncli.config.schema import Config
 from nncli.data.cells import Array
 from nncli.data.dataset import Dataset, fingerprint
@@ -225,6 +225,9 @@ def _read(plan: Plan) -> dict[str, Tables]:
     read: list[tuple[Any, Tables]] = []
     tables = {}
     for name, config in plan.configs.items():
+        if lies_on_disk(config):
+            message = "several trainings share the rows in memory, and data.stored has them on disk"
+            raise ConfigError([config.problem("data.stored", message, "train one after the other, or set it to false")])
         data = config.resolved()["data"]
         found = next((rows for said, rows in read if said == data), None)
         tables[name] = read_tables(config) if found is None else found

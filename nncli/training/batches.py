@@ -13,6 +13,7 @@ from nncli.engine.network import Bound
 from nncli.engine.parameters import Weights
 from nncli.engine.randomness import Purpose, Streams
 from nncli.training.crew import Crew
+from nncli.training.reading import batches_of
 from nncli.training.shards import Shards
 
 
@@ -37,7 +38,7 @@ class Batches:
         self._noises = Streams(seed, Purpose.NOISE) if experiment.network.noisy else None
         n, size = len(self._rows.inputs), experiment.batch_size
         self.count = math.ceil(n / size)
-        self._size, self._whole = size, n // size * size
+        self._size = size
 
         def bind(rows: int, name: str) -> Shards:
             def shard(part: int, g: Array, arrays: Buffers) -> Bound:
@@ -64,11 +65,13 @@ class Batches:
             done: How many of its batches are left out, because they are done.
             noise_at: What ``noise_place`` was behind them.
         """
-        order = self._orders.of(epoch).permutation(len(self._rows.inputs))
+        chosen_rows = batches_of(self._rows, self._size, self._orders.of(epoch))
         noise = None
         if self._noises is not None:
             noise = self._noises.of(epoch) if noise_at is None else self._noises.go_to(noise_at)
-        for chosen, batch in islice(self._pieces(order), done, None):
+        for chosen in islice(chosen_rows, done, None):
+            batch = self.full if len(chosen) == self._size else self._rest
+            assert batch is not None  # the last one has fewer rows only where some are left over
             batch.take(chosen)
             if noise is not None:
                 batch.draw(noise)
@@ -92,9 +95,3 @@ class Batches:
     def noise_place(self) -> dict[str, Any] | None:
         """Where the random arrays of the next batch begin; None where nothing is random."""
         return None if self._noises is None else self._noises.place
-
-    def _pieces(self, order: Array) -> Iterator[tuple[Array, Shards]]:
-        for start in range(0, self._whole, self._size):
-            yield order[start : start + self._size], self.full
-        if self._rest is not None:
-            yield order[self._whole :], self._rest

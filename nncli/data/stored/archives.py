@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from nncli.data.table import BadCells, Table, refuse_no_weight
 from nncli.errors import DataError
 
 
-def store_archive(path: Path, folder: Path, wanted: Wanted, *, weight_needed: bool) -> Table:
+def store_archive(path: Path, folder: Path, wanted: Wanted) -> Table:
     """Write what is not there as it is needed to ``folder``, as ``store_columns`` does.
 
     Raises:
@@ -28,7 +29,7 @@ def store_archive(path: Path, folder: Path, wanted: Wanted, *, weight_needed: bo
         wanted.features,
         wanted.drop,
         wanted.weight,
-        weight_needed=weight_needed,
+        weight_needed=True,
         folder=folder,
     )
     n = len(chosen)
@@ -58,8 +59,9 @@ def store_archive(path: Path, folder: Path, wanted: Wanted, *, weight_needed: bo
     bad.refuse()
     if not weighs:
         refuse_no_weight(path.name, chosen.weight_name)
-    arrays = {name: mapped(folder / f"{name}.npy") for name in parts}
-    return replace(first, **({"features": in_place} | arrays), first_row=0)
+    arrays: dict[str, Any] = {"features": in_place}
+    arrays |= {name: mapped(folder / f"{name}.npy") for name in parts}
+    return replace(first, **arrays)
 
 
 def _in_place(chosen: Chosen, table: Table) -> Array | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,10 +33,14 @@ class Cache:
         folder: Where they are.
         contents: What ``contents.json`` says: of what they were made (``key``), the tables, the preprocessing, and for
             each file its size and digest.
+        told: What is to be said of how they came to be there.
+        keeper: Removes them when nobody has them any more; None: they stay.
     """
 
     folder: Path
     contents: dict[str, Any] = field(default_factory=dict)
+    told: str = ""
+    keeper: weakref.finalize[..., Any] | None = None
 
     @classmethod
     def begin(cls, folder: Path, key: str) -> Cache:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -224,7 +225,7 @@ def _sample(table: Table, classes: _Classes | None, dealing: _Dealing, rng: Gene
     own = {"features": table.features, "target": table.target}
     if table.weights is not None:
         own["weights"] = table.weights
-    taken = {name: np.empty((wanted, *values.shape[1:]), values.dtype) for name, values in own.items()}
+    taken: dict[str, Any] = {name: np.empty((wanted, *cells.shape[1:]), cells.dtype) for name, cells in own.items()}
     places, there = np.empty(wanted, np.intp), np.zeros(0 if classes is None else len(classes.labels), bool)
     done = 0
     for piece, parts in zip(_pieces(table), dealing.deal(), strict=True):

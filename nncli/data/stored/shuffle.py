@@ -57,7 +57,7 @@ class Shuffled:
         rows = rows[np.argsort(bucket, kind="stable")]
         counts = np.bincount(bucket, minlength=self._buckets)
         ends = np.cumsum(counts)
-        for i in np.flatnonzero(counts):
+        for i in np.flatnonzero(counts).tolist():
             with self._path(i).open("ab") as file:
                 file.write(rows[ends[i] - counts[i] : ends[i]].view(np.uint8).data)
         self._sizes += counts
@@ -70,7 +70,7 @@ class Shuffled:
                 name: open_files.enter_context(ArrayFile(self._folder / f"{name}.npy", (self._rows, *shape), dtype))
                 for name, (shape, dtype) in self._columns.items()
             }
-            for i in np.flatnonzero(self._sizes):
+            for i in np.flatnonzero(self._sizes).tolist():
                 rows = np.fromfile(self._path(i), self._record)
                 order = self._rng.permutation(len(rows))
                 self._path(i).unlink()
