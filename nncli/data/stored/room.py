@@ -7,11 +7,11 @@ from pathlib import Path
 
 from nncli.machine import memory_limit
 
-CELL = 120
+CELL = 40
 """Bytes of memory that a cell of a text file takes on its way to a network, and COPY those that a byte of the file
 does: measured, see docs/scale_data.md."""
 COPY = 2
-NUMBER = 40
+NUMBER = 32
 """The same of a number in a parquet file or an archive."""
 UNPACKED = 4
 """About how much longer a text is than its compressed file."""

@@ -13,7 +13,7 @@ from numpy.random import Generator
 
 from nncli.data.cells import Array
 
-BLOCK, WINDOW = 1 << 18, 1 << 25
+BLOCK, WINDOW = 1 << 21, 1 << 25
 """About the bytes of a block, which are read in one go, and of a window, which are in memory together."""
 
 
