@@ -26,6 +26,7 @@ def train(
     directory: str | Path | None = None,
     gradcheck: bool = False,
     checked: Callable[[Proof], None] = lambda proof: None,
+    preparing: Callable[[str], None] = lambda text: None,
     began: Callable[[Experiment, Run], None] = lambda experiment, run: None,
     warned: Callable[[str], None] = lambda text: None,
     observe: Callable[[Event], None] = lambda event: None,
@@ -39,6 +40,7 @@ def train(
         gradcheck: Whether to check the gradients first, at the initial weights and after a few steps, and to stop if
             they are wrong; of an ensemble, those of the first network.
         checked: Called with what that found.
+        preparing: Called with what is being done to rows that are to lie on disk, which may take long.
         began: Called before the first epoch, of an ensemble before that of each member.
         warned: Called with what is out of the ordinary before the first epoch.
         observe: Called with every event of the training.
@@ -66,7 +68,7 @@ def train(
                 train_members(run, plan, train_member, turn)
     else:
         own = None if directory is None else Path(directory)
-        experiment = build(config, place=Place(beside=ROOT if own is None else own.parent))
+        experiment = build(config, place=Place(beside=ROOT if own is None else own.parent, say=preparing))
         refuse_too_large(experiment)
         run = Run.create(config.name_or_stem, own)
         keep(experiment.dataset, run.path)

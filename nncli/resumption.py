@@ -57,6 +57,7 @@ def resume(
     began: Callable[[Experiment, Run], None] = lambda experiment, run: None,
     warned: Callable[[str], None] = lambda text: None,
     observe: Callable[[Event], None] = lambda event: None,
+    preparing: Callable[[str], None] = lambda text: None,
     turn: Callable[[int, int], None] = lambda number, members: None,
 ) -> Run:
     """Go on with the training of the run at ``path``, and return it.
@@ -72,6 +73,7 @@ def resume(
         began: Called before the first step, of an ensemble before that of each member that is trained.
         warned: Called with what is out of the ordinary.
         observe: Called with every event.
+        preparing: Called with what is being done to rows that are to lie on disk, which may take long.
         turn: Called before the training of each member of an ensemble: which (from 0) of how many.
 
     Raises:
@@ -81,7 +83,7 @@ def resume(
         DivergedError, Interrupted: As ``train``.
     """
     run = Run.open(path)
-    told = Told(began, warned, observe)
+    told = Told(began, warned, observe, preparing)
     with run.locked():
         run.sweep()
         file = run.path / "config.yaml"
@@ -108,6 +110,7 @@ class Told:
     began: Callable[[Experiment, Run], None] = lambda experiment, run: None
     warned: Callable[[str], None] = lambda text: None
     observe: Callable[[Event], None] = lambda event: None
+    preparing: Callable[[str], None] = lambda text: None
 
 
 def bring_to_end(run: Run, config: Config, tables: Tables, told: Told) -> bool:
@@ -120,7 +123,7 @@ def bring_to_end(run: Run, config: Config, tables: Tables, told: Told) -> bool:
         RunError, ConfigError, DataError, DivergedError, Interrupted: As ``resume``.
     """
     if not (run.path / "config.yaml").exists():
-        start_member(run, config, tables, **vars(told))
+        start_member(run, config, tables, began=told.began, warned=told.warned, observe=told.observe)
         return True
     run = Run.open(run.path)
     with run.locked():
@@ -138,7 +141,7 @@ def _go_on(run: Run, before: Config, config: Config, tables: Tables | None, told
 
     changes, warned = _changes(before, config), told.warned
     _refuse_diverged(run)
-    experiment = build(config, tables, place=Place(run.path))
+    experiment = build(config, tables, place=Place(run.path, say=told.preparing))
     refuse_too_large(experiment)
     if experiment.dataset.cache is not None and experiment.dataset.cache.told:
         warned(experiment.dataset.cache.told)
@@ -337,6 +340,8 @@ def _changes(before: Config, after: Config) -> dict[KeyPath, list[Any]]:
         ConfigError: For every change that would make another training of it.
     """
     a, b = dict(_flat(before.resolved())), dict(_flat(after.resolved()))
+    if after.data.stored == "auto":  # as it was
+        b["data", "stored"] = a["data", "stored"]
     changes = {key: [a.get(key), b.get(key)] for key in a | b if a.get(key) != b.get(key)}
     problems = [
         after.problem(key, f"was {old!r}, and a run cannot go on with {new!r}", "train anew for that")

@@ -7,7 +7,8 @@ import json
 import shutil
 import tempfile
 import weakref
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -29,7 +30,7 @@ from nncli.config.schema import Config
 from nncli.data.blocks import blocks_of
 from nncli.data.cells import Kind
 from nncli.data.dataset import Dataset
-from nncli.data.files import check_exists, is_folder
+from nncli.data.files import SEPARATORS, check_exists, is_folder, kind_of
 from nncli.data.preprocess import Preprocessing
 from nncli.data.stored import Cache, Plan, Wanted, prepare_tables, store_archive, store_columns
 from nncli.data.stored.room import fits_into_memory
@@ -40,6 +41,7 @@ from nncli.run import ROOT
 from nncli.run.files import cannot
 from nncli.run.lock import NAME as LOCK
 from nncli.run.lock import held, locked
+from nncli.text import bytes_text
 
 PATHS: tuple[Literal["path", "validation_path", "test_path"], ...] = ("path", "validation_path", "test_path")
 FOLDER = "cache"
@@ -55,10 +57,12 @@ class Place:
     Attributes:
         run: The directory of a run, in whose ``cache`` they are, or are put; None: of none that is there already.
         beside: The folder in which they are then prepared, to be moved from there, or to go with the process.
+        say: Told what is being done, which may take long.
     """
 
     run: Path | None = None
     beside: Path = ROOT
+    say: Callable[[str], None] = lambda text: None
 
 
 def read_dataset(
@@ -85,7 +89,7 @@ def read_dataset(
     with ExitStack() as failed:
         failed.callback(_remove, folder, around)
         try:
-            dataset = _prepared(config, Cache.begin(folder, key), fitted)
+            dataset = _prepared(config, Cache.begin(folder, key), fitted, place.say)
         except OSError as error:
             raise cannot("write", folder, error) from None
         failed.pop_all()
@@ -128,6 +132,9 @@ def lies_on_disk(config: Config) -> bool:
     Raises:
         ConfigError: They are to, and what is asked for can only be done in memory.
     """
+    path = config.data_path("path")
+    if path is not None and not (is_folder(path) or kind_of(path)):
+        return False  # whoever reads it says what kinds there are
     said, hindrance = config.data.stored, _hindrance(config)
     if said is True and hindrance is not None:
         key, message, remedy = hindrance
@@ -173,7 +180,9 @@ def _begin(beside: Path) -> tuple[Path, ExitStack]:
     """A new folder in ``beside``, which this process holds; what killed ones left behind there is removed."""
     around = ExitStack()
     try:
-        beside.mkdir(parents=True, exist_ok=True)
+        if not beside.exists():
+            beside.mkdir(parents=True)
+            around.callback(_remove_empty, beside)
         for old in beside.glob(f"{PREFIX}*"):
             if (old / LOCK).is_file() and not held(old):
                 shutil.rmtree(old, ignore_errors=True)
@@ -185,17 +194,24 @@ def _begin(beside: Path) -> tuple[Path, ExitStack]:
     return folder, around
 
 
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):  # something is in it by now
+        folder.rmdir()
+
+
 def _remove(folder: Path, around: ExitStack) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     around.close()
 
 
-def _prepared(config: Config, cache: Cache, fitted: Preprocessing | None) -> Dataset:
+def _prepared(config: Config, cache: Cache, fitted: Preprocessing | None, say: Callable[[str], None]) -> Dataset:
     data = config.data
     tables: dict[str, Table] = {}
     for role, key in zip(("train", "validation", "test"), PATHS, strict=True):
         path = config.data_path(key)
         if path is not None:
+            check_exists(path)
+            say(f"{path.name} ({bytes_text(path.stat().st_size)}) is being prepared on disk, in {cache.folder}")
             folder = cache.tables(role)
             folder.mkdir(parents=True)
             tables[role] = _stored(config, path, folder, tables["train"].cells.kinds if tables else None)
@@ -226,7 +242,7 @@ def _stored(config: Config, path: Path, folder: Path, kinds: dict[str, Kind] | N
         weight=data.weight,
         reading=reading(config, kinds),
     )
-    if path.suffix.lower() == ".npz":
-        check_exists(path)
+    kind = kind_of(path)
+    if kind == ".npz":
         return store_archive(path, folder, wanted)
-    return store_columns(blocks_of(path), path.name, folder, wanted, inferred=path.suffix.lower() != ".parquet")
+    return store_columns(blocks_of(path), path.name, folder, wanted, inferred=kind in SEPARATORS)

@@ -36,6 +36,7 @@ def resume(
             began=screen.began,
             warned=screen.warned,
             observe=screen.observe,
+            preparing=screen.say,
             turn=screen.turn,
         )
     print_result(trained, json=json)

@@ -38,7 +38,7 @@ def watched(*, quiet: bool) -> Iterator[Watched]:
             said = (f"{_words(name)} {figure(name, x)}".replace("validation", "val", 1) for name, x in own.items())
             screen.say(GAP.join([place, *said, f"({count(summary['epochs'], 'epoch')})"]))
 
-        yield Watched(screen.began, screen.warned, screen.observe, turn, done)
+        yield Watched(screen.began, screen.warned, screen.observe, turn=turn, done=done)
 
 
 def print_series(series: Series, *, json: bool) -> None:

@@ -71,6 +71,7 @@ def read_blocks(file: BinaryIO, origin: str, separator: str) -> Iterator[tuple[p
     """
     blocks = _blocks(file, origin)
     first = next(blocks, b"")
+    _refuse_archive(first, origin)
     text = _Text.of(origin, separator, first)
     if len(list(islice(text.records(), 2))) < 2:  # the header alone
         first += next(blocks, b"")
@@ -152,10 +153,14 @@ def _content(path: Path) -> bytes:
         case _:
             refuse_too_large(path.stat().st_size, path.name, memory_limit())
             content = path.read_bytes()
-            for magic, kind in ARCHIVES.items():
-                if content.startswith(magic):
-                    raise DataError(f"it is {kind}, not text", where=path.name, remedy="unpack it, or name it so")
+            _refuse_archive(content, path.name)
             return content
+
+
+def _refuse_archive(content: bytes, origin: str) -> None:
+    for magic, kind in ARCHIVES.items():
+        if content.startswith(magic):
+            raise DataError(f"it is {kind}, not text", where=origin, remedy="unpack it, or name it so")
 
 
 def _gunzip(path: Path) -> bytes:

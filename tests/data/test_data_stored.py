@@ -153,6 +153,4 @@ def refit(asked: Config, table: Any, rows: np.ndarray, scaling: str) -> Preproce
 
     classes = asks_for_classes(asked)
     task = task_of(table, table.categorical if classes is None else classes)
-    return Preprocessing.fit(
-        table, rows, task, encoding=feature_encoding(asked), target=target_scaling(asked)
-    )
+    return Preprocessing.fit(table, rows, task, encoding=feature_encoding(asked), target=target_scaling(asked))

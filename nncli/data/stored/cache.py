@@ -128,6 +128,11 @@ class Cache:
         """Of all files."""
         return sum(file["bytes"] for file in self.contents["files"].values())
 
+    @property
+    def fitted_on(self) -> int:
+        """Of how many training rows the preprocessing comes."""
+        return int(self.contents["fitted_on"])
+
     def _list(self, path: Path) -> None:
         name = str(path.relative_to(self.folder))
         self.contents["files"][name] = {"bytes": path.stat().st_size, "sha256": digest_of_file(path)}

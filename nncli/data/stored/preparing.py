@@ -122,6 +122,7 @@ def prepare_tables(cache: Cache, tables: dict[str, Table], plan: Plan) -> Datase
         fingerprint(train=train, validation=tables.get("validation"), test=tables.get("test")),
         cache,
     )
+    cache.contents["fitted_on"] = min(sizes["train"], _sample_size(train))
     cache.end(dataset, tables)
     return dataset
 
@@ -218,10 +219,14 @@ class _Sample:
     classes: Array
 
 
+def _sample_size(table: Table) -> int:
+    return min(SAMPLE_ROWS, max(1, SAMPLE_CELLS // len(table.feature_names)))
+
+
 def _sample(table: Table, classes: _Classes | None, dealing: _Dealing, rng: Generator) -> _Sample:
     """Training rows drawn without putting back; all of them, in their order, if they are few."""
     left = dealing.sizes["train"]
-    wanted = min(left, SAMPLE_ROWS, max(1, SAMPLE_CELLS // len(table.feature_names)))
+    wanted = min(left, _sample_size(table))
     own = {"features": table.features, "target": table.target}
     if table.weights is not None:
         own["weights"] = table.weights
