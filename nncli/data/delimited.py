@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from nncli.data.cells import SHOWN
 from nncli.data.columns import listed
-from nncli.data.room import COPIES, refuse_too_large, refuse_too_many_columns
+from nncli.data.room import COPIES, ON_DISK, refuse_too_large, refuse_too_many_columns
 from nncli.data.table import shortened
 from nncli.data.zstd import MAGIC, most_content
 from nncli.errors import DataError, Problem
@@ -151,7 +151,7 @@ def _content(path: Path) -> bytes:
         case ".zst":
             return _zstd(path)
         case _:
-            refuse_too_large(path.stat().st_size, path.name, memory_limit())
+            refuse_too_large(path.stat().st_size, path.name, memory_limit(), helps=ON_DISK)
             content = path.read_bytes()
             _refuse_archive(content, path.name)
             return content
@@ -170,7 +170,7 @@ def _gunzip(path: Path) -> bytes:
         while block := file.read(BLOCK):
             blocks.append(block)
             size += len(block)
-            refuse_too_large(size, path.name, limit)
+            refuse_too_large(size, path.name, limit, helps=ON_DISK)
     return b"".join(blocks)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from nncli.data.cells import Array
 from nncli.data.columns import choose_features, missing
 from nncli.data.maps import blocks, mapped_at, refuse_full_disk
-from nncli.data.room import DEFLATE_RATIO, refuse_too_large, refuse_too_many_columns
+from nncli.data.room import DEFLATE_RATIO, ON_DISK, refuse_too_large, refuse_too_many_columns
 from nncli.data.table import Table
 from nncli.errors import DataError, Problem
 from nncli.machine import memory_limit
@@ -174,7 +174,7 @@ def _load(
             sizes = [_declared(path, archive.zip, name) for name in held]
             if folder is not None:
                 return {name: _mapped(path, archive.zip, name, folder) for name in held}
-            refuse_too_large(sum(sizes), path.name, memory_limit())
+            refuse_too_large(sum(sizes), path.name, memory_limit(), helps=ON_DISK)
             return {name: archive[name] for name in held}
     except _UNREADABLE as error:
         if "Object arrays" in str(error):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from nncli.data.room import refuse_too_large, refuse_too_many_columns
+from nncli.data.room import ON_DISK, refuse_too_large, refuse_too_many_columns
 from nncli.errors import DataError
 from nncli.machine import memory_limit
 
@@ -92,7 +92,7 @@ def _try(path: Path, rows: int = 0) -> None:
         try:
             size = _told(path, trial.stdout.readline())
             at_once = min(rows, size["rows"]) if rows else size["rows"]
-            refuse_too_large(CELL * size["columns"] * at_once, path.name, limit)
+            refuse_too_large(CELL * size["columns"] * at_once, path.name, limit, helps=ON_DISK)
             refuse_too_many_columns(size["columns"], path.name)
             said, _ = trial.communicate(f"{rows}\n")
         except BaseException:

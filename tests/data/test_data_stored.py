@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,11 @@ import pytest
 
 from nncli.builder import Place, Tables, build, load_dataset, read_dataset, read_tables
 from nncli.config.schema import Config
-from nncli.data import delimited, maps
 from nncli.data import blocks as blocks_module
+from nncli.data import delimited, maps
 from nncli.data.dataset import Dataset, Part, prepare
 from nncli.data.preprocess import Preprocessing
 from nncli.data.stored import preparing, shuffle
-from nncli.errors import ConfigError, DataError
 
 N = 1500
 SOFTMAX = {"layers": [{"units": 4, "activation": "relu"}, {"activation": "softmax"}]}
@@ -154,3 +152,74 @@ def refit(asked: Config, table: Any, rows: np.ndarray, scaling: str) -> Preproce
     classes = asks_for_classes(asked)
     task = task_of(table, table.categorical if classes is None else classes)
     return Preprocessing.fit(table, rows, task, encoding=feature_encoding(asked), target=target_scaling(asked))
+
+
+def test_the_parts_have_the_sizes_of_the_split_in_memory_and_each_class_its_share(tmp_path: Path) -> None:
+    """Disjoint, together all rows; of 1,500 rows as many each as in memory, and of each class less than two off."""
+    asked = config(tmp_path, write(tmp_path, ".csv"), "kind", data={"split": {"validation": 0.2, "test": 0.1}})
+    found, other = read_dataset(asked, place=Place(beside=tmp_path)), load_dataset(in_memory(asked))
+    rows = {name: part.rows for name, part in parts(found).items()}
+    assert {name: len(some) for name, some in rows.items()} == {"train": 1050, "validation": 300, "test": 150}
+    assert np.array_equal(np.sort(np.concatenate([*rows.values()])), np.arange(N))
+    for name, part in parts(found).items():
+        mine, theirs = (np.bincount(p.targets, minlength=3) for p in (part, parts(other)[name]))
+        assert abs(mine - theirs).max() <= 1, name
+    assert not np.array_equal(np.sort(rows["train"]), rows["train"])  # they lie in a random order
+    assert all(np.array_equal(np.sort(rows[name]), rows[name]) for name in ("validation", "test"))
+
+
+def test_rows_that_are_not_shuffled_follow_one_another(tmp_path: Path) -> None:
+    asked = config(tmp_path, write(tmp_path, ".csv"), "y", data={"split": {"shuffle": False}})
+    found = read_dataset(asked, place=Place(beside=tmp_path))
+    rows = np.concatenate([np.sort(part.rows) for part in parts(found).values()])
+    assert np.array_equal(rows, np.arange(N))
+
+
+def test_own_files_for_the_parts_are_read_as_the_training_table_is(tmp_path: Path) -> None:
+    file = write(tmp_path, ".csv")
+    lines = (tmp_path / file).read_text().splitlines()
+    (tmp_path / "test.csv").write_text("\n".join([lines[0], *lines[-120:]]))  # the codes are letters alone
+    asked = config(tmp_path, file, "kind", data={"test_path": str(tmp_path / "test.csv"), "split": {"validation": 0}})
+    found, other = read_dataset(asked, place=Place(beside=tmp_path)), load_dataset(in_memory(asked))
+    assert (len(found.train), found.validation) == (N, None)
+    assert found.test is not None
+    assert other.test is not None
+    assert np.array_equal(found.test.inputs, other.test.inputs)
+    assert found.fingerprint == other.fingerprint
+
+
+def test_rows_weigh_what_they_weigh_in_memory(tmp_path: Path) -> None:
+    """By class and by column together."""
+    changes = {
+        "data": {"weight": "w", "split": {"test": 0}},
+        "loss": {"name": "cross_entropy", "class_weight": "balanced"},
+    }
+    asked = config(tmp_path, write(tmp_path, ".csv"), "kind", **changes)
+    experiment = build(asked, place=Place(beside=tmp_path))
+    part = experiment.dataset.train
+    same = prepare(read_tables(asked).train, experiment.dataset.preprocessing, "float32", part.rows)
+    weights = experiment.weighing.weights(same)
+    assert weights is not None
+    assert experiment.train.weights is not None
+    np.testing.assert_allclose(experiment.train.weights, weights, rtol=1e-6)
+    assert np.isclose(experiment.train.weights.mean(), 1)
+
+
+def test_more_rows_than_the_fit_takes_are_drawn_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mean of 400 of 1,050 rows is that of all to within four of its standard errors, and not the same."""
+    monkeypatch.setattr(preparing, "SAMPLE_ROWS", 400)
+    asked = config(tmp_path, write(tmp_path, ".csv"), "y")
+    found = read_dataset(asked, place=Place(beside=tmp_path))
+    assert found.cache is not None
+    assert found.cache.fitted_on == 400
+    scaling = found.preprocessing.target
+    values = found.train.values(("y",))
+    assert 0 < abs(scaling.shift[0] - values.mean()) < 4 * values.std() / 20  # type: ignore[union-attr]
+
+
+def test_a_sample_has_every_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one of three rows."""
+    monkeypatch.setattr(preparing, "SAMPLE_ROWS", 20)
+    asked = config(tmp_path, write(tmp_path, ".csv"), "kind", data={"preprocess": {"rare": 1}})
+    found = read_dataset(asked, place=Place(beside=tmp_path))
+    assert found.preprocessing.to_json()["target"]["classes"] == ["no", "perhaps, later", "yes"]
