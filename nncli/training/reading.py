@@ -9,7 +9,8 @@ from numpy.random import Generator
 
 from nncli.builder import Rows
 from nncli.data.maps import give_back
-from nncli.data.stored.windows import WINDOW, in_batches, row_bytes, windows
+from nncli.data.stored import windows as order
+from nncli.data.stored.windows import in_batches, row_bytes, windows
 from nncli.engine.buffers import Array
 
 
@@ -23,9 +24,9 @@ def batches_of(rows: Rows, size: int, rng: Generator) -> Iterator[Array]:
     """
     n = len(rows.inputs)
     if not rows.mapped:
-        order = rng.permutation(n)
+        all_rows = rng.permutation(n)
         for start in range(0, n, size):
-            yield order[start : start + size]
+            yield all_rows[start : start + size]
         return
 
     def pieces() -> Iterator[Array]:
@@ -39,4 +40,4 @@ def batches_of(rows: Rows, size: int, rng: Generator) -> Iterator[Array]:
 def window_bytes(rows: Rows) -> int:
     """What rows on disk take in memory while an epoch goes over them: a window of them, and its order twice."""
     n, one = len(rows.inputs), row_bytes(rows.inputs)
-    return min(n, WINDOW // one) * (one + 2 * np.dtype(np.intp).itemsize)
+    return min(n, order.WINDOW // one) * (one + 2 * np.dtype(np.intp).itemsize)

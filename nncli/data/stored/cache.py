@@ -66,6 +66,8 @@ class Cache:
             for name, said in contents["in_place"].items():
                 if _identity(Path(said["path"])) != said["identity"]:
                     raise DataError(f"the {name} table lies in a file that has changed", where=str(folder))
+        except FileNotFoundError as error:
+            raise DataError(f"{Path(str(error.filename)).name} is not there", where=str(folder)) from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"not whole: {error}", where=str(folder)) from None
         return cache

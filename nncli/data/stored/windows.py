@@ -17,19 +17,19 @@ BLOCK, WINDOW = 1 << 21, 1 << 25
 """About the bytes of a block, which are read in one go, and of a window, which are in memory together."""
 
 
-def windows(inputs: Array, rng: Generator, *, block: int = BLOCK, window: int = WINDOW) -> Iterator[Array]:
+def windows(inputs: Array, rng: Generator, *, block: int | None = None, window: int | None = None) -> Iterator[Array]:
     """All rows of ``inputs`` (n, d), each once, those of one window after those of another.
 
     Args:
         inputs: Told apart by what a row takes, and not looked at.
         rng: Where the order comes from; it is drawn from until the last window.
-        block: About the bytes of a block.
-        window: About those of a window.
+        block: About the bytes of a block, ``BLOCK`` if not said.
+        window: About those of a window, ``WINDOW`` if not said.
     """
     n = len(inputs)
-    rows = max(1, block // row_bytes(inputs))
+    rows = max(1, (block or BLOCK) // row_bytes(inputs))
     order = rng.permutation(-(-n // rows))
-    several = max(1, window // (rows * row_bytes(inputs)))
+    several = max(1, (window or WINDOW) // (rows * row_bytes(inputs)))
     for first in range(0, len(order), several):
         starts = order[first : first + several] * rows
         there = (starts[:, np.newaxis] + np.arange(rows)).reshape(-1)
