@@ -40,8 +40,9 @@ def build(
         ConfigError: The config does not fit the data.
     """
     if config.ensemble is not None:
-        lies_on_disk(config)  # which it is refused
-        tables = tables or read_tables(config)
+        if tables is None:
+            lies_on_disk(config)  # which is refused
+            tables = read_tables(config)
         load_dataset(config, tables)  # what is wrong with the folds is said of the ensemble
         config = member_config(config, 0)
     if config.training.fast_dev_run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+from nncli.filekind import irregular
 from nncli.machine import memory_limit
 
 CELL = 40
@@ -25,7 +26,9 @@ def fits_into_memory(path: Path) -> bool:
     """
     limit = memory_limit()
     try:
-        return limit is None or bytes_in_memory(path) <= limit.bytes
+        if limit is None or irregular(path.stat().st_mode):  # opening a pipe would wait for its other end
+            return True
+        return bytes_in_memory(path) <= limit.bytes
     except (OSError, ValueError, zipfile.BadZipFile):
         return True
 
