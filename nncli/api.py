@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nncli.builder import Experiment, build, refuse_idle_ranks
+from nncli.builder import Experiment, Place, build, keep, refuse_idle_ranks
 from nncli.config.schema import Config
 from nncli.ensembles import begin_ensemble, plan_ensemble, start_member, train_members
 from nncli.finishing import finish
 from nncli.ranks import ALONE, Ranks
-from nncli.run import MEMBERS, Run
+from nncli.run import MEMBERS, ROOT, Run
 from nncli.starting import start
 from nncli.trackers import require, tracked
 from nncli.training.events import Event
@@ -27,6 +27,7 @@ def train(
     directory: str | Path | None = None,
     gradcheck: bool = False,
     checked: Callable[[Proof], None] = lambda proof: None,
+    preparing: Callable[[str], None] = lambda text: None,
     began: Callable[[Experiment, Run], None] = lambda experiment, run: None,
     warned: Callable[[str], None] = lambda text: None,
     observe: Callable[[Event], None] = lambda event: None,
@@ -41,6 +42,7 @@ def train(
         gradcheck: Whether to check the gradients first, at the initial weights and after a few steps, and to stop if
             they are wrong; of an ensemble, those of the first network.
         checked: Called with what that found.
+        preparing: Called with what is being done to rows that are to lie on disk, which may take long.
         began: Called before the first epoch, of an ensemble before that of each member.
         warned: Called with what is out of the ordinary before the first epoch.
         observe: Called with every event of the training.
@@ -70,12 +72,14 @@ def train(
             with tracked(run, plan.config.resolved(), warned):
                 train_members(run, plan, train_member, turn)
     else:
-        experiment = build(config)
+        own = None if directory is None else Path(directory)
+        experiment = build(config, place=Place(beside=ROOT if own is None else own.parent, say=preparing))
         refuse_too_large(experiment)
         refuse_idle_ranks(config, experiment.shards, ranks)
         if ranks.size > 1:
             experiment.release_cells()
-        run = Run.create(config.name_or_stem, None if directory is None else Path(directory))
+        run = Run.create(config.name_or_stem, own)
+        keep(experiment.dataset, run.path)
         with run.locked():
             start(run, experiment, gradcheck=gradcheck, checked=checked, **told)
     finish(run, config, warned)

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nncli.builder import Tables, build, build_members, load_dataset, member_config, read_tables
+from nncli.builder import Tables, build, build_members, lies_on_disk, load_dataset, member_config, read_tables
 from nncli.config.schema import Config
 from nncli.data.dataset import Dataset, Part
 from nncli.data.preprocess import Preprocessing
@@ -79,7 +79,9 @@ def plan_ensemble(config: Config, tables: Tables | None = None, known: Known | N
         DataError: The data cannot be used.
         ConfigError: The config does not fit the data, or takes more memory than there is.
     """
-    tables = read_tables(config) if tables is None else tables
+    if tables is None:
+        lies_on_disk(config)  # which is refused
+        tables = read_tables(config)
     dataset = load_dataset(config, tables, known.together if known else None)
     settings: list[tuple[int, int, Kernels]] = []
     for experiment in build_members(config, tables, known.each if known else None):

@@ -10,7 +10,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nncli.builder import Tables, debugging_rows, engine_rows, load_dataset, member_config, read_file, read_tables
+from nncli.builder import (
+    Place,
+    Tables,
+    debugging_rows,
+    engine_rows,
+    load_dataset,
+    member_config,
+    read_dataset,
+    read_file,
+    read_tables,
+)
 from nncli.data.dataset import Dataset, Part, prepare
 from nncli.data.preprocess import ClassEncoding, LabelEncoding
 from nncli.data.scaling import Scaling
@@ -245,7 +255,7 @@ def _split(trained: Predictor, split: Split) -> Part:
 
 def _dataset(trained: Predictor, tables: Tables | None = None) -> Dataset:
     """The data of the training, made again."""
-    dataset = load_dataset(trained.config, tables)
+    dataset = read_dataset(trained.config, tables, place=Place(trained.run.path))
     trained_on = trained.run.read_json("environment.json").get("data")
     if dataset.fingerprint != trained_on:
         raise DataError(

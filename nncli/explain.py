@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nncli.builder import Experiment, build
+from nncli.builder import Experiment, Place, build
 from nncli.config.schema import Config
 from nncli.data.preprocess import ClassEncoding, LabelEncoding, target_values
 from nncli.engine.buffers import Array
@@ -105,7 +105,7 @@ def explain_network(what: Config | Run, *, row: int = 1, rows: int = 1, member: 
         raise NncliError(f"{rows} rows cannot be shown together", remedy=f"take --rows from 1 to {MOST_ROWS}")
     if isinstance(what, Run):
         trained = load_network(what, member)
-        experiment, source = build(trained.config), str(trained.run.path)
+        experiment, source = build(trained.config, place=Place(trained.run.path)), str(trained.run.path)
         which, weights = trained.which, trained.weights
         if experiment.dataset.fingerprint != trained.run.read_json("environment.json").get("data"):
             raise DataError(

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import sys
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import chain
 from math import lcm
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from nncli.builder import reading
+from nncli.data.blocks import ROWS, Block, frames_of, numbered
 from nncli.data.cells import Array
 from nncli.data.delimited import read_blocks
-from nncli.data.files import SEPARATORS, check_exists
+from nncli.data.files import SEPARATORS
 from nncli.data.frame import features_from_frame
-from nncli.data.parquet import read_parquet_blocks
 from nncli.data.preprocess import ClassEncoding, LabelEncoding
 from nncli.data.table import place
 from nncli.engine.inference import Inference, batch_rows
@@ -34,27 +31,10 @@ from nncli.trained import Predictor, load_run
 if TYPE_CHECKING:
     import polars as pl
 
-ROWS = 65_536
-"""About the rows that are worked on at a time."""
 WRITTEN = (*SEPARATORS, ".parquet")
 """How the name of a file ends that can be written."""
 FORMULA = r"^[=+\-@\t\r]"
 """How a cell begins that a spreadsheet would compute; formulas can call programs."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """Some rows of a table.
-
-    Attributes:
-        frame: Its columns, as text or as they are typed.
-        first_line: The line of the first of them, where every row is a line.
-        first_row: How many rows of the table lie before it.
-    """
-
-    frame: pl.DataFrame
-    first_line: int | None
-    first_row: int
 
 
 def predict(
@@ -92,7 +72,7 @@ def predict(
     with ExitStack() as around:
         around.enter_context(threadpool_limits(1, user_api="blas"))
         around.enter_context(np.errstate(all="ignore"))
-        parts = _rechunked(_parts(data, around), _batch_rows(trained))
+        parts = _rechunked(_parts(data), _batch_rows(trained))
         frames = (writer.frame(part, "stdin" if data is None else data.name) for part in parts)
         if output is None:
             return _write_text(frames, sys.stdout.buffer, SEPARATORS[kind])
@@ -115,7 +95,7 @@ class _Writer:
         self._text = (lambda column: column) if formulas else _harmless
         self._inferences: list[Inference] = []
 
-    def frame(self, part: Part, origin: str) -> pl.DataFrame:
+    def frame(self, part: Block, origin: str) -> pl.DataFrame:
         """What is written of ``part``."""
         import polars as pl
 
@@ -190,42 +170,12 @@ def _harmless(column: pl.Series) -> pl.Series:
     return pl.select(pl.when(formula).then(pl.lit("'") + column).otherwise(column)).to_series().alias(column.name)
 
 
-def _parts(data: Path | None, around: ExitStack) -> Iterator[Part]:
+def _parts(data: Path | None) -> Iterator[Block]:
     """The rows of ``data`` as they come."""
-    row = 0
-    if data is None:
-        frames = read_blocks(sys.stdin.buffer, "stdin", ",")
-    else:
-        suffixes = [suffix.lower() for suffix in data.suffixes]
-        check_exists(data)
-        match suffixes:
-            case [*_, ".csv" | ".tsv" as kind]:
-                frames = read_blocks(around.enter_context(data.open("rb")), data.name, SEPARATORS[kind])
-            case [*_, ".csv" | ".tsv" as kind, ".gz"]:
-                frames = _unzipped(data, SEPARATORS[kind])
-            case [*_, ".parquet"]:
-                frames = ((frame, None) for frame in read_parquet_blocks(data, ROWS))
-            case _:
-                raise DataError(
-                    f"{''.join(data.suffixes) or data.name!r} cannot be read row by row",
-                    where=str(data),
-                    remedy="take .csv, .tsv (each also .gz) or .parquet",
-                )
-    for frame, first_line in frames:
-        yield Part(frame, first_line, row)
-        row += len(frame)
+    return numbered(read_blocks(sys.stdin.buffer, "stdin", ",") if data is None else frames_of(data))
 
 
-def _unzipped(path: Path, separator: str) -> Iterator[tuple[pl.DataFrame, int | None]]:
-    try:
-        with gzip.open(path) as file:
-            yield from read_blocks(cast(BinaryIO, file), path.name, separator)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        remedy = "compress or download it again"
-        raise DataError(f"not a whole gzip file: {error}", where=path.name, remedy=remedy) from None
-
-
-def _rechunked(parts: Iterator[Part], batch: int) -> Iterator[Part]:
+def _rechunked(parts: Iterator[Block], batch: int) -> Iterator[Block]:
     """The same rows in parts of whole batches, but for the last: they have the same bits however they came.
 
     The last bits of a product depend on the number of its rows: the batches are those of the whole file at once.
@@ -233,18 +183,18 @@ def _rechunked(parts: Iterator[Part], batch: int) -> Iterator[Part]:
     import polars as pl
 
     step = max(1, ROWS // batch) * batch
-    waiting: Part | None = None
+    waiting: Block | None = None
     for part in parts:
         if waiting is None:
             waiting = part
         else:  # where lines mean nothing in one of them, they mean nothing in both
             line = None if part.first_line is None else waiting.first_line
-            waiting = Part(pl.concat([waiting.frame, part.frame]), line, waiting.first_row)
+            waiting = Block(pl.concat([waiting.frame, part.frame]), line, waiting.first_row)
         while len(waiting.frame) >= step:
             head, rest = waiting.frame[:step], waiting.frame[step:]
-            yield Part(head, waiting.first_line, waiting.first_row)
+            yield Block(head, waiting.first_line, waiting.first_row)
             line = None if waiting.first_line is None else waiting.first_line + step
-            waiting = Part(rest, line, waiting.first_row + step)
+            waiting = Block(rest, line, waiting.first_row + step)
     if waiting is not None and len(waiting.frame):
         yield waiting
 

@@ -14,7 +14,6 @@ import numpy as np
 
 from nncli.builder import Experiment, Rows
 from nncli.data.dataset import Part
-from nncli.engine.inference import Inference
 from nncli.engine.optimizers import Optimizer
 from nncli.errors import DivergedError, NncliError, RunError
 from nncli.ranks import Ranks
@@ -24,8 +23,9 @@ from nncli.trackers import Tracking
 from nncli.training.checkpointing import Due
 from nncli.training.distributions import distributions, is_kept
 from nncli.training.events import Ended, EpochEnded, Event
+from nncli.training.judging import Judge
 from nncli.training.sanity import FirstLoss
-from nncli.training.trainer import Trainer, measure
+from nncli.training.trainer import Trainer
 
 Halt: TypeAlias = Callable[[int], bool]
 """Asked after every step, with the epochs that are whole: whether to stop."""
@@ -58,6 +58,7 @@ def resolved(experiment: Experiment) -> dict[str, Any]:
     """The config as a run keeps it: every default, and what was left to the machine, written out."""
     content = experiment.config.resolved()
     content["training"] |= {"threads": experiment.threads, "shards": experiment.shards}
+    content["data"]["stored"] = experiment.dataset.cache is not None
     return content
 
 
@@ -168,8 +169,7 @@ def outcome(trainer: Trainer, start: FirstLoss, ended: Ended) -> dict[str, Any]:
     def final(rows: Rows | None, part: Part | None, split: str) -> dict[str, float | None]:
         if rows is None or part is None:
             return {}
-        inference = Inference(experiment.network, both[which], len(rows.inputs), weighted=rows.weights is not None)
-        figures = measure(inference, rows, experiment.scorer(part), split)
+        figures = Judge(experiment, both[which], rows, part).figures(split)
         return {name: None if value is None else finite_or_none(value) for name, value in figures.items()}
 
     dataset = experiment.dataset

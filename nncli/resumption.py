@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nncli.builder import Experiment, Tables, build, member_config, refuse_idle_ranks
+from nncli.builder import Experiment, Place, Tables, build, member_config, refuse_idle_ranks
 from nncli.config.document import KeyPath, display
 from nncli.config.loader import load_config
 from nncli.config.schema import Config
@@ -58,6 +58,7 @@ def resume(
     began: Callable[[Experiment, Run], None] = lambda experiment, run: None,
     warned: Callable[[str], None] = lambda text: None,
     observe: Callable[[Event], None] = lambda event: None,
+    preparing: Callable[[str], None] = lambda text: None,
     turn: Callable[[int, int], None] = lambda number, members: None,
     ranks: Ranks = ALONE,
 ) -> Run:
@@ -74,6 +75,7 @@ def resume(
         began: Called before the first step, of an ensemble before that of each member that is trained.
         warned: Called with what is out of the ordinary.
         observe: Called with every event.
+        preparing: Called with what is being done to rows that are to lie on disk, which may take long.
         turn: Called before the training of each member of an ensemble: which (from 0) of how many.
         ranks: The processes that share the training, of which this is the first; however many had shared it before.
 
@@ -84,7 +86,7 @@ def resume(
         DivergedError, Interrupted: As ``train``.
     """
     run = Run.open(path)
-    told = Told(began, warned, observe)
+    told = Told(began, warned, observe, preparing)
     ranks.warn_by(warned)
     with run.locked():
         run.sweep()
@@ -112,6 +114,7 @@ class Told:
     began: Callable[[Experiment, Run], None] = lambda experiment, run: None
     warned: Callable[[str], None] = lambda text: None
     observe: Callable[[Event], None] = lambda event: None
+    preparing: Callable[[str], None] = lambda text: None
     halt: Halt | None = None
 
 
@@ -125,7 +128,8 @@ def bring_to_end(run: Run, config: Config, tables: Tables, told: Told, ranks: Ra
         RunError, ConfigError, DataError, DivergedError, Interrupted: As ``resume``.
     """
     if not (run.path / "config.yaml").exists():
-        start_member(run, config, tables, **vars(told), ranks=ranks)
+        own = {"began": told.began, "warned": told.warned, "observe": told.observe, "halt": told.halt}
+        start_member(run, config, tables, **own, ranks=ranks)
         return True
     run = Run.open(run.path)
     with run.locked():
@@ -143,11 +147,13 @@ def _go_on(run: Run, before: Config, config: Config, tables: Tables | None, told
 
     changes, warned = _changes(before, config), told.warned
     _refuse_diverged(run)
-    experiment = build(config, tables)
+    experiment = build(config, tables, place=Place(run.path, say=told.preparing))
     refuse_too_large(experiment)
     refuse_idle_ranks(config, experiment.shards, ranks)
     if ranks.size > 1 and tables is None:
         experiment.release_cells()
+    if experiment.dataset.cache is not None and experiment.dataset.cache.told:
+        warned(experiment.dataset.cache.told)
     quiet = np.errstate(all="ignore")  # as Trainer asks for
     with threadpool_limits(experiment.blas_threads, user_api="blas"), quiet, stop_on_signal() as here:
         signal = heard(here, ranks)
@@ -348,6 +354,8 @@ def _changes(before: Config, after: Config) -> dict[KeyPath, list[Any]]:
         ConfigError: For every change that would make another training of it.
     """
     a, b = dict(_flat(before.resolved())), dict(_flat(after.resolved()))
+    if after.data.stored == "auto":  # as it was
+        b["data", "stored"] = a["data", "stored"]
     changes = {key: [a.get(key), b.get(key)] for key in a | b if a.get(key) != b.get(key)}
     problems = [
         after.problem(key, f"was {old!r}, and a run cannot go on with {new!r}", "train anew for that")

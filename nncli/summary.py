@@ -87,17 +87,18 @@ def summarize(config: Config) -> Summary:
         DataError: The data cannot be used.
         ConfigError: The config does not fit the data, or takes more memory than there is.
     """
-    tables = read_tables(config)
+    tables = None if config.ensemble is None else read_tables(config)
     experiment = build(config, tables)
-    if config.ensemble is not None:
+    if tables is not None:
         for each in build_members(config, tables):
             refuse_too_large(each)
     memory = memory_of(experiment)
     refuse_too_large(experiment, memory)
     splits = {"train": experiment.train, "validation": experiment.validation, "test": experiment.test}
-    size = experiment.batch_size
+    size, resolved = experiment.batch_size, config.resolved()
+    resolved["data"]["stored"] = experiment.dataset.cache is not None
     return Summary(
-        resolved=config.resolved(),
+        resolved=resolved,
         task=experiment.dataset.task,
         inputs=experiment.network.inputs,
         blocks=blocks_of(experiment.network, size, experiment.precision, weighted=experiment.train.weights is not None),

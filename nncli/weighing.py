@@ -9,6 +9,7 @@ handed weights of their own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from nncli.config.schema import Config
 from nncli.data.dataset import Dataset, Part
 from nncli.data.preprocess import ClassEncoding
 from nncli.engine.buffers import Array
-from nncli.engine.weights import balanced, to_mean_one
+from nncli.engine.weights import balanced
 from nncli.errors import ConfigError, DataError
 from nncli.registry import unknown
 
@@ -64,19 +65,36 @@ class Weighing:
         Raises:
             DataError: They all count nothing.
         """
-        w = part.weights
-        if self.by_class is not None:
-            of_class = np.array([*self.by_class.values()])[part.targets]
-            w = of_class if w is None else of_class * (w / (w.max() or 1))  # whatever their size, that is finite
-        if w is None:
+        if self.by_class is None and part.table.weights is None:
             return None
-        if not w.any():
+        heaviest = max((float(some.weights.max()) for some in part.blocks() if some.weights is not None), default=1.0)
+        largest = max(float(self._raw(some, heaviest).max()) for some in part.blocks())
+        if not largest:
             raise DataError(
                 f"all {len(part)} of its rows that are taken together have the weight 0",
                 where=part.table.origin,
                 remedy=f"some have to count: look at {' and '.join(self.sources(part))}",
             )
-        return to_mean_one(w).astype(part.inputs.dtype)
+        # as ``to_mean_one``, of rows that need not be in memory all at once
+        mean = sum(float((self._raw(some, heaviest) / largest).sum()) for some in part.blocks()) / len(part)
+
+        def made() -> Iterator[Array]:
+            for some in part.blocks():
+                yield (self._raw(some, heaviest) / largest / mean).astype(part.inputs.dtype)
+
+        if part.shelf is not None:
+            return part.shelf.array("weights", (len(part),), part.inputs.dtype, made)
+        (weights,) = made()
+        return weights
+
+    def _raw(self, part: Part, heaviest: float) -> Array:
+        """What the rows of ``part`` count (n,), whatever their mean; the column has weights up to ``heaviest``."""
+        w = part.weights
+        if self.by_class is None:
+            assert w is not None
+            return w
+        of_class = np.array([*self.by_class.values()])[part.targets]
+        return of_class if w is None else of_class * (w / (heaviest or 1))  # whatever their size, that is finite
 
     def sources(self, part: Part) -> list[str]:
         """The keys of the config that weigh the rows of ``part``."""

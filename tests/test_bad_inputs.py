@@ -15,6 +15,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,22 @@ def home(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     config = Path("run/config.yaml")
     config.write_text(config.read_text().replace(str(trained), str(Path.cwd())))
     return Path.cwd()
+
+
+ON_DISK = [
+    row
+    for row in of_data.ROWS
+    if row.command.startswith(of_data.TRAIN) and not {*row.id.split()} & {"IDX", "zst", "split", "ids", "labels"}
+]
+"""Tables that are answered in the same words where their rows are to lie on disk. (Of the others, other cells are named
+first, or they are only read into memory.)"""
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.id) for row in ON_DISK])
+def test_a_bad_table_is_answered_alike_where_it_is_to_lie_on_disk(
+    row: Row, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    test_a_bad_input_is_answered(replace(row, command=f"{row.command} data.stored=true"), home, capfd)
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.id) for row in ROWS])

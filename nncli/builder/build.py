@@ -16,6 +16,7 @@ from nncli.builder.refusals import (
     refuse_shards,
     refuse_unreachable_targets,
 )
+from nncli.builder.stored import Place, lies_on_disk, read_dataset
 from nncli.config.schema import Config
 from nncli.data.dataset import Part
 from nncli.data.preprocess import Preprocessing
@@ -23,22 +24,30 @@ from nncli.figures import kind_of, metrics_of, refuse_undefined_monitor
 from nncli.weighing import Weighing
 
 
-def build(config: Config, tables: Tables | None = None, fitted: Preprocessing | None = None) -> Experiment:
+def build(
+    config: Config,
+    tables: Tables | None = None,
+    fitted: Preprocessing | None = None,
+    place: Place | None = None,
+) -> Experiment:
     """Read the data, unless ``tables`` has them, and build the network; of an ensemble, that of its first member.
 
-    The preprocessing is that of an earlier training, ``fitted``, or is fitted on the training rows.
+    The preprocessing is that of an earlier training, ``fitted``, or is fitted on the training rows. ``place`` is where
+    rows go that are to lie on disk.
 
     Raises:
         DataError: The data cannot be used.
         ConfigError: The config does not fit the data.
     """
     if config.ensemble is not None:
-        tables = tables or read_tables(config)
+        if tables is None:
+            lies_on_disk(config)  # which is refused
+            tables = read_tables(config)
         load_dataset(config, tables)  # what is wrong with the folds is said of the ensemble
         config = member_config(config, 0)
     if config.training.fast_dev_run:
         config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": 1})})
-    dataset = load_dataset(config, tables, fitted)
+    dataset = read_dataset(config, tables, fitted, place)
     network = build_network(config, dataset.preprocessing)
     weighing = Weighing.fit(config, dataset)
     dataset = debugging_rows(config, dataset, network)

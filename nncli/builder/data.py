@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from numpy.random import Generator
 
 from nncli.builder.order import Order
 from nncli.config.schema import Config, Split
@@ -17,6 +20,7 @@ from nncli.data.files import is_folder, read_table
 from nncli.data.idx import read_idx_folder
 from nncli.data.kinds import Reading
 from nncli.data.preprocess import Preprocessing
+from nncli.data.stored.windows import in_batches, windows
 from nncli.data.table import Table, shortened
 from nncli.engine import losses
 from nncli.engine.buffers import Array
@@ -37,11 +41,15 @@ OF_DATA = {"data.split", *(f"data.split.{key}" for key in Split.model_fields), "
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows as the engine takes them: ``inputs`` (n, d + 1), ``targets`` as the loss wants them, ``weights`` if any."""
+    """Rows as the engine takes them: ``inputs`` (n, d + 1), ``targets`` as the loss wants them, ``weights`` if any.
+
+    Those that are ``mapped`` lie on disk, the training rows in a random order: they are gone through a few at a time.
+    """
 
     inputs: Array
     targets: Array
     weights: Array | None = None
+    mapped: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,34 +70,72 @@ def load_dataset(config: Config, tables: Tables | None = None, fitted: Preproces
     data = config.data
     tables = tables or read_tables(config)
     train, validation, test = tables.train, tables.validation, tables.test
-    loss, target = losses.registry[config.loss.name], data.preprocess.target
-    if loss.regression and train.categorical:
-        message = f"{loss.name} goes with a target of numbers, and this one stands for classes"
-        raise ConfigError([config.problem("loss", message, "cross_entropy goes with classes")])
-    if loss.spreads and target == "log":
-        message = f"{loss.name} tells a deviation, and that of a logarithm is none of the target"
-        remedy = "take `loss: quantile`, whose quantiles can be turned back, or another scaling"
-        raise ConfigError([config.problem("data.preprocess.target", message, remedy)])
-    fold, seed = data.split.fold, config.seed if data.split.seed is None else data.split.seed
-    try:
+    refuse_other_target(config, train)
+    fold = data.split.fold
+    with placed_in_config(config):
         return make_dataset(
             train,
             validation=validation,
             test=test,
-            classification=True if loss.classification else False if loss.regression else None,
+            classification=asks_for_classes(config),
             encoding=feature_encoding(config),
-            target="none" if loss.natural_units and target == "auto" else target,
+            target=target_scaling(config),
             validation_share=data.split.validation,
             test_share=data.split.test,
             stratify=None if data.split.stratify == "auto" else data.split.stratify,
             shuffle=data.split.shuffle,
             folds=config.folds,
             fold=None if fold is None else fold.number,
-            rng=stream(seed, Purpose.SPLIT),
-            fold_rng=stream(seed, Purpose.SPLIT, fold.repeat) if fold is not None and fold.repeat else None,
+            rng=split_stream(config),
+            fold_rng=split_stream(config, fold.repeat) if fold is not None and fold.repeat else None,
             dtype=np.dtype(config.training.precision),
             fitted=fitted,
         )
+
+
+def refuse_other_target(config: Config, train: Table) -> None:
+    """Refuse a target that the loss does not go with.
+
+    Raises:
+        ConfigError: It is of classes and the loss for numbers, or the loss tells a deviation of a logarithm.
+    """
+    loss = losses.registry[config.loss.name]
+    if loss.regression and train.categorical:
+        message = f"{loss.name} goes with a target of numbers, and this one stands for classes"
+        raise ConfigError([config.problem("loss", message, "cross_entropy goes with classes")])
+    if loss.spreads and config.data.preprocess.target == "log":
+        message = f"{loss.name} tells a deviation, and that of a logarithm is none of the target"
+        remedy = "take `loss: quantile`, whose quantiles can be turned back, or another scaling"
+        raise ConfigError([config.problem("data.preprocess.target", message, remedy)])
+
+
+def asks_for_classes(config: Config) -> bool | None:
+    """Whether the loss is one for classes; None: as the table says."""
+    loss = losses.registry[config.loss.name]
+    return True if loss.classification else False if loss.regression else None
+
+
+def target_scaling(config: Config) -> str:
+    """That of a regression's target."""
+    target = config.data.preprocess.target
+    return "none" if losses.registry[config.loss.name].natural_units and target == "auto" else target
+
+
+def split_stream(config: Config, *key: int) -> Generator:
+    """The random numbers of the split, and within it for ``key``."""
+    split = config.data.split
+    return stream(config.seed if split.seed is None else split.seed, Purpose.SPLIT, *key)
+
+
+@contextmanager
+def placed_in_config(config: Config) -> Iterator[None]:
+    """What only the data show to be wrong with the config is said at its keys.
+
+    Raises:
+        ConfigError: In place of a DataError about some of them.
+    """
+    try:
+        yield
     except DataError as error:
         if not all(problem.where in OF_DATA for problem in error.problems):
             raise
@@ -121,7 +167,14 @@ def debugging_rows(config: Config, dataset: Dataset, network: Network) -> Datase
     They are those that the first epoch would begin with. A run that is to overfit them validates on them, too.
     """
     for key, batches in config.training.debugging.items():
-        first = dataset.train.take(order_of(config, network, len(dataset.train)).first(batches))
+        part = dataset.train
+        order = order_of(config, network, part)
+        if part.shelf is None or order.shards > 1:
+            chosen = order.first(batches)
+        else:
+            rows = windows(part.inputs, order.streams(0).of(1))
+            chosen = np.concatenate([*islice(in_batches(rows, order.size), batches)])
+        first = part.take(chosen)
         validation = first if key == "overfit_batches" else dataset.validation
         dataset = replace(dataset, train=first, validation=validation)
     return dataset
@@ -135,18 +188,25 @@ def batch_size(config: Config, optimizer: Optimizer | Minimizer, n: int) -> int:
     return n if size == "full" else min(size, n)
 
 
-def shards_of(config: Config, network: Network, optimizer: Optimizer | Minimizer, n: int) -> int:
-    """In how many pieces a batch of ``n`` rows in all goes through ``network``: as asked for, or as is worth it."""
+def shards_of(
+    config: Config, network: Network, optimizer: Optimizer | Minimizer, n: int, *, mapped: bool = False
+) -> int:
+    """In how many pieces a batch of ``n`` rows in all goes through ``network``: as asked for, or as is worth it.
+
+    Rows that are ``mapped`` go in one: those of several shards lie all over the disk.
+    """
     said = config.training.shards
     if said != "auto":
         return said
-    return 1 if isinstance(optimizer, Minimizer) else shards_worth(network, batch_size(config, optimizer, n))
+    whole = mapped or isinstance(optimizer, Minimizer)
+    return 1 if whole else shards_worth(network, batch_size(config, optimizer, n))
 
 
-def order_of(config: Config, network: Network, n: int) -> Order:
-    """The order of ``n`` training rows."""
-    optimizer = config.optimizer.build()
-    return Order(config.seed, n, batch_size(config, optimizer, n), shards_of(config, network, optimizer, n))
+def order_of(config: Config, network: Network, part: Part) -> Order:
+    """The order of the training rows."""
+    optimizer, n, mapped = config.optimizer.build(), len(part), part.shelf is not None
+    shards = shards_of(config, network, optimizer, n, mapped=mapped)
+    return Order(config.seed, n, batch_size(config, optimizer, n), shards)
 
 
 def read_file(
@@ -226,16 +286,30 @@ def engine_rows(part: Part, network: Network, weighing: Weighing) -> Rows:
     Raises:
         DataError: Targets that it does not take; the first few rows are named.
     """
-    targets = part.targets
-    _refuse_misfits(part, network.loss)
-    if network.loss.targets == "values" and targets.dtype.kind == "i":
-        codes = targets
-        targets = np.zeros((len(codes), network.outputs), part.inputs.dtype)
-        if network.outputs == 1:
-            targets[:, 0] = codes
-        else:
-            targets[np.arange(len(codes)), codes] = 1
-    return Rows(part.inputs, targets, weighing.weights(part))
+    for some in part.blocks():
+        _refuse_misfits(some, network.loss)
+    return Rows(part.inputs, _engine_targets(part, network), weighing.weights(part), part.shelf is not None)
+
+
+def _engine_targets(part: Part, network: Network) -> Array:
+    """The targets, those of a class as numbers where the loss takes numbers: 0 and 1, in a column for each output."""
+    if network.loss.targets != "values" or part.targets.dtype.kind != "i":
+        return part.targets
+
+    def made() -> Iterator[Array]:
+        for some in part.blocks():
+            codes = some.targets
+            targets = np.zeros((len(codes), network.outputs), part.inputs.dtype)
+            if network.outputs == 1:
+                targets[:, 0] = codes
+            else:
+                targets[np.arange(len(codes)), codes] = 1
+            yield targets
+
+    if part.shelf is not None:
+        return part.shelf.array("numbers", (len(part), network.outputs), part.inputs.dtype, made)
+    (targets,) = made()
+    return targets
 
 
 def _refuse_misfits(part: Part, loss: Loss) -> None:

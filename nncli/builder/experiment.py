@@ -84,7 +84,8 @@ class Experiment:
     @property
     def shards(self) -> int:
         """In how many pieces a batch goes through the network: as asked for, or as its work is worth."""
-        return shards_of(self.config, self.network, self.optimizer, len(self.train.inputs))
+        n, mapped = len(self.train.inputs), self.train.mapped
+        return shards_of(self.config, self.network, self.optimizer, n, mapped=mapped)
 
     @property
     def order(self) -> Order:

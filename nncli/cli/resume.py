@@ -45,6 +45,7 @@ def resume(
             began=screen.began,
             warned=screen.warned,
             observe=screen.observe,
+            preparing=screen.say,
             turn=screen.turn,
             ranks=context.obj,
         )

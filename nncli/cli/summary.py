@@ -69,6 +69,8 @@ def page(summary: Summary, width: int) -> Iterator[str]:
     shown = {name: bytes_text(n) for name, n in parts.items()}
     for name, text in shown.items():
         yield f"  {name:<{max(map(len, shown))}}  {text:>{max(map(len, shown.values()))}}"
+    if summary.memory.disk:
+        yield from wrap(f"disk: {bytes_text(summary.memory.disk)} of prepared rows", width, subsequent_indent="  ")
 
 
 def _widths(summary: Summary) -> str:

@@ -67,6 +67,7 @@ def train(
             directory=run,
             gradcheck=gradcheck,
             checked=screen.checked,
+            preparing=screen.say,
             began=screen.began,
             warned=screen.warned,
             observe=screen.observe,

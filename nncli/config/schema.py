@@ -131,6 +131,11 @@ class Data(Strict):
     memory: bool = Field(
         False, description="of a run of an estimator: the rows came from a program; path may name a file with the same"
     )
+    stored: Literal["auto"] | bool = Field(
+        "auto",
+        description="whether the rows are prepared once, lie on disk, and are read from there a few at a time; "
+        "auto: where the table would not fit into memory",
+    )
     validation_path: Text | None = Field(None, description="an own file for validation")
     test_path: Text | None = Field(None, description="an own file for the test")
     target: Text | Annotated[list[Text], MinLen(1)] | None = Field(None, description="the column to predict, or a list")

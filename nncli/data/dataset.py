@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.random import Generator
@@ -12,6 +14,7 @@ from numpy.typing import DTypeLike
 
 from nncli.data.cells import Array
 from nncli.data.features import Encoding
+from nncli.data.maps import blocks, give_back
 from nncli.data.preprocess import (
     ClassEncoding,
     LabelEncoding,
@@ -24,6 +27,9 @@ from nncli.data.split import Indices, folded, split_rows
 from nncli.data.table import Table
 from nncli.errors import DataError
 
+if TYPE_CHECKING:
+    from nncli.data.stored import Cache, Shelf
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -35,12 +41,14 @@ class Part:
         targets: Class codes (n,) intp; labels (n, k) of 0 and 1, or scaled values (n, k), of the training precision.
         rows: (n,) where each row stands in ``table``, which has their weights.
         table: The table they were read from.
+        shelf: Where the arrays lie, if that is on disk.
     """
 
     inputs: Array
     targets: Array
     rows: Indices
     table: Table
+    shelf: Shelf | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -52,12 +60,27 @@ class Part:
 
     def take(self, rows: Indices) -> Part:
         """Some of the rows (m,), in this order."""
-        return replace(self, inputs=self.inputs[rows], targets=self.targets[rows], rows=self.rows[rows])
+        return replace(self, inputs=self.inputs[rows], targets=self.targets[rows], rows=self.rows[rows], shelf=None)
+
+    def blocks(self) -> Iterator[Part]:
+        """All of its rows, some after the others; of rows on disk, those before are out of memory by then."""
+        if self.shelf is None:
+            yield self
+            return
+        for rows in blocks(len(self), self.inputs, self.targets, self.rows):
+            yield replace(self, inputs=self.inputs[rows], targets=self.targets[rows], rows=self.rows[rows], shelf=None)
+            give_back(self.table.features, self.table.target, self.table.weights)
 
     @property
     def weights(self) -> Array | None:
         """The column of weights (n,), if there is one."""
         return None if self.table.weights is None else self.table.weights[self.rows]
+
+    def values(self, names: tuple[str, ...]) -> Array:
+        """The target of a regression (n, k), as it stands in the table."""
+        if self.shelf is not None:
+            return self.shelf.arrays["values"]
+        return target_values(self.table, names)[self.rows].astype(np.float64)
 
     def place(self, row: int) -> str:
         """Where the row of this part (from 0) stands in the table."""
@@ -74,6 +97,7 @@ class Dataset:
         validation: The rows that choose the best epoch, if any.
         test: The rows that measure the result, if any.
         fingerprint: SHA-256 (hex) of the source tables: names, types, shapes and every byte.
+        cache: Where the prepared rows lie, if that is on disk.
     """
 
     preprocessing: Preprocessing
@@ -81,6 +105,7 @@ class Dataset:
     validation: Part | None
     test: Part | None
     fingerprint: str
+    cache: Cache | None = None
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -138,7 +163,7 @@ def make_dataset(
         DataError: The target does not fit the task, the shares do not fit the rows, a label of another part is in no
             training row, a column is missing in a table of its own, numbers that the precision cannot hold.
     """
-    task = _task(train, train.categorical if classification is None else classification)
+    task = task_of(train, train.categorical if classification is None else classification)
     labels = _strata(train, task, stratify, shuffle)
     split = split_rows(
         len(train),
@@ -217,11 +242,12 @@ def fingerprint(**tables: Table | None) -> str:
             digest.update(json.dumps([role, sorted(table.levels.items()), sorted(table.dates)]).encode())
         for names, array in arrays:
             digest.update(json.dumps([role, names, array.dtype.str, array.shape]).encode())
-            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+            for rows in blocks(len(array), array):
+                digest.update(np.ascontiguousarray(array[rows]).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
-def _task(table: Table, classification: bool) -> Task:
+def task_of(table: Table, classification: bool) -> Task:
     """What the target stands for: several columns of a classification are labels, each on its own."""
     if not classification:
         return "regression"
@@ -230,6 +256,15 @@ def _task(table: Table, classification: bool) -> Task:
 
 def _strata(table: Table, task: Task, stratify: bool | None, shuffle: bool) -> Array | None:
     """The labels to keep in proportion, if the split is to."""
+    return class_labels(table) if stratifies(table, task, stratify, shuffle) else None
+
+
+def stratifies(table: Table, task: Task, stratify: bool | None, shuffle: bool) -> bool:
+    """Whether classes are to be kept in proportion; ``stratify`` and ``shuffle`` as in `make_dataset`.
+
+    Raises:
+        DataError: They are to be, and cannot.
+    """
     if stratify is None:
         stratify = task == "classification" and shuffle and not table.order
     if stratify and table.order:
@@ -247,4 +282,4 @@ def _strata(table: Table, task: Task, stratify: bool | None, shuffle: bool) -> A
             where="data.split.stratify",
             remedy="set `shuffle: true`, or leave it auto",
         )
-    return class_labels(table) if stratify else None
+    return stratify

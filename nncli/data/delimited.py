@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from nncli.data.cells import SHOWN
 from nncli.data.columns import listed
-from nncli.data.room import COPIES, refuse_too_large, refuse_too_many_columns
+from nncli.data.room import COPIES, ON_DISK, refuse_too_large, refuse_too_many_columns
 from nncli.data.table import shortened
 from nncli.data.zstd import MAGIC, most_content
 from nncli.errors import DataError, Problem
@@ -71,6 +71,7 @@ def read_blocks(file: BinaryIO, origin: str, separator: str) -> Iterator[tuple[p
     """
     blocks = _blocks(file, origin)
     first = next(blocks, b"")
+    _refuse_archive(first, origin)
     text = _Text.of(origin, separator, first)
     if len(list(islice(text.records(), 2))) < 2:  # the header alone
         first += next(blocks, b"")
@@ -150,12 +151,16 @@ def _content(path: Path) -> bytes:
         case ".zst":
             return _zstd(path)
         case _:
-            refuse_too_large(path.stat().st_size, path.name, memory_limit())
+            refuse_too_large(path.stat().st_size, path.name, memory_limit(), helps=ON_DISK)
             content = path.read_bytes()
-            for magic, kind in ARCHIVES.items():
-                if content.startswith(magic):
-                    raise DataError(f"it is {kind}, not text", where=path.name, remedy="unpack it, or name it so")
+            _refuse_archive(content, path.name)
             return content
+
+
+def _refuse_archive(content: bytes, origin: str) -> None:
+    for magic, kind in ARCHIVES.items():
+        if content.startswith(magic):
+            raise DataError(f"it is {kind}, not text", where=origin, remedy="unpack it, or name it so")
 
 
 def _gunzip(path: Path) -> bytes:
@@ -165,7 +170,7 @@ def _gunzip(path: Path) -> bytes:
         while block := file.read(BLOCK):
             blocks.append(block)
             size += len(block)
-            refuse_too_large(size, path.name, limit)
+            refuse_too_large(size, path.name, limit, helps=ON_DISK)
     return b"".join(blocks)
 
 

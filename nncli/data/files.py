@@ -25,6 +25,14 @@ SEPARATORS = {".csv": ",", ".tsv": "\t"}
 SUFFIXES = ".csv, .tsv (each also .gz or .zst), .parquet, .npz"
 
 
+def kind_of(path: Path) -> str | None:
+    """Of which kind a file is by its name, compressed or not: ``.csv``, ``.tsv``, ``.parquet``, ``.npz``; or None."""
+    match [suffix.lower() for suffix in path.suffixes]:
+        case [*_, ".csv" | ".tsv" | ".parquet" | ".npz" as kind] | [*_, ".csv" | ".tsv" as kind, ".gz" | ".zst"]:
+            return kind
+    return None
+
+
 def read_table(
     path: Path,
     *,
@@ -53,7 +61,7 @@ def read_table(
         DataError: The file is not there, is of no known kind, or holds what cannot be used; every message says where
             and what to do.
     """
-    if path.suffix.lower() == ".npz":
+    if kind_of(path) == ".npz":
         check_exists(path)
         _refuse_order(path, order)
         try:

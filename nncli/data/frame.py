@@ -13,7 +13,7 @@ import numpy as np
 
 from nncli.data.cells import SHOWN, Array, Cells
 from nncli.data.columns import choose_features, missing
-from nncli.data.kinds import Reading, as_dates, as_numbers, as_truth, kind_of_column, most, without
+from nncli.data.kinds import Form, Reading, Seen, as_dates, as_numbers, as_truth, kind_of_column, most, without
 from nncli.data.room import refuse_too_large
 from nncli.data.table import BadCells, Table, feature_remedy, place, shortened, target_remedy, weight_remedy
 from nncli.errors import DataError, Problem
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _Message: TypeAlias = Callable[[Any], str]
 
 TRUTH = ("false", "true")  # booleans as class labels
+FEATURES, WEIGHTS = "features are numbers", "weights are numbers"
+OTHER_WEIGHTS = "name another with `data.weight`"
 LONGEST_LABEL = 200  # characters; NumPy stores every label at the length of the longest
 
 
@@ -62,7 +64,7 @@ def table_from_frame(
     names = choose_features(
         origin, frame.columns, target=target, features=features, drop=drop, weight=weight, aside=aside
     )
-    reader = _Reader(origin, first_line, inferred)
+    reader = Reader(origin, first_line, inferred)
     reading = reading or Reading()
     cells = reader.features(frame, names, reading)
     ordered = {key: reader.order(without(frame[name], reading.missing), key) for key, name in order.items()}
@@ -89,16 +91,9 @@ def table_from_frame(
     if len(targets) == 1:
         return table(targets[0], targets[0].dtype.kind == "U")
     truths = [values.dtype.kind == "U" and bool(np.isin(values, TRUTH).all()) for values in targets]
-    for name, values, truth in zip(target, targets, truths, strict=True):
-        if values.dtype.kind == "U" and not truth:
-            reader.problems.append(
-                Problem(
-                    f"the target {name!r} holds text",
-                    origin,
-                    "several target columns must all be numbers, or true and false; name one column, "
-                    "or turn the text into numbers",
-                )
-            )
+    named = zip(target, targets, truths, strict=True)
+    text = [name for name, values, truth in named if values.dtype.kind == "U" and not truth]
+    reader.problems += several_targets(origin, text)
     reader.refuse()
     columns = [values == TRUTH[1] if truth else values for values, truth in zip(targets, truths, strict=True)]
     return table(np.column_stack(columns).astype(np.float64), all(truths))
@@ -133,14 +128,25 @@ def features_from_frame(
     ]
     if problems:
         raise DataError(shortened(problems, len(problems)))
-    reader = _Reader(origin, first_line, inferred=True, first_row=first_row)
+    reader = Reader(origin, first_line, inferred=True, first_row=first_row)
     cells = reader.features(frame, names, reading)
     reader.refuse()
     return cells
 
 
-class _Reader:
-    """Reads columns one by one, and gathers what is wrong with them all before anything is refused."""
+class Reader:
+    """Reads columns one by one, and gathers what is wrong with them all before anything is refused.
+
+    Args:
+        origin: The name of the file.
+        first_line: The line of the first row, where lines tell.
+        inferred: Text that reads as numbers is numbers.
+        first_row: How many rows of the table lie before it.
+
+    Attributes:
+        problems: With columns as they are.
+        bad: Cells that cannot be used.
+    """
 
     def __init__(self, origin: str, first_line: int | None, inferred: bool, first_row: int = 0) -> None:
         self.origin, self.first_line, self.inferred = origin, first_line, inferred
@@ -149,16 +155,12 @@ class _Reader:
         self.bad = BadCells(self.place)
 
     def place(self, row: int) -> str:
+        """Where a row stands."""
         return place(self.origin, self.first_line, self.first_row + row)
 
     def refuse(self) -> None:
-        problems = list(self.problems)
-        try:
-            self.bad.refuse()
-        except DataError as error:
-            problems += error.problems
-        if problems:
-            raise DataError(problems)
+        """Raise the DataError that names all that is wrong, if anything is."""
+        self.bad.refuse(self.problems)
 
     def features(self, frame: pl.DataFrame, names: tuple[str, ...], reading: Reading) -> Cells:
         """The columns as a matrix (n, d): uint8 or float32 if all of them are, float64 otherwise."""
@@ -178,8 +180,8 @@ class _Reader:
                 case "date":
                     values[:, j] = self._date(column)
                 case "number":
-                    otherwise = f"`data.drop: [{name}]` leaves it out"
-                    found = self._numbers(column, "features are numbers", feature_remedy(name), otherwise)
+                    remedy = feature_remedy(name)
+                    found = self._numbers(column, FEATURES, remedy, leave_out(name), reading.truths)
                     if found is not None:
                         values[:, j] = found.to_numpy()
         dates = frozenset(name for name, kind in kinds.items() if kind == "date")
@@ -233,54 +235,54 @@ class _Reader:
             )
         return np.zeros(column.len())
 
-    def weights(self, column: pl.Series) -> Array:
-        """The column of the rows' weights (n,); zeros where cells were noted as bad."""
+    def weights(self, column: pl.Series, truths: frozenset[str] | None = None) -> Array:
+        """The column of the rows' weights (n,); zeros where cells were noted as bad. For ``truths`` see `Reading`."""
         import polars as pl
 
         name = column.name
         remedy = weight_remedy(name)
         self._note(column, column.is_null(), lambda _: "empty cell", remedy)
-        values = self._numbers(column, "weights are numbers", remedy, "name another with `data.weight`")
+        values = self._numbers(column, WEIGHTS, remedy, OTHER_WEIGHTS, truths)
         if values is None or values.has_nulls():
             return np.zeros(column.len())
         self._note(column, values.is_nan(), lambda cell: f"{cell} is not finite", remedy)
         return values.cast(pl.Float64).fill_nan(0).to_numpy()
 
-    def _numbers(self, column: pl.Series, wanted: str, remedy: str, otherwise: str) -> pl.Series | None:
-        """The column as numbers, null or NaN for a gap, bad cells noted; None if it holds no numbers at all."""
+    def _numbers(
+        self, column: pl.Series, wanted: str, remedy: str, otherwise: str, truths: frozenset[str] | None = None
+    ) -> pl.Series | None:
+        """The column as numbers, null or NaN for a gap, bad cells noted; None if it holds no numbers at all.
+
+        Where it is known which columns are ``truths``, it is a part of one, whose own cells do not say what it holds.
+        """
         where = f"{self.origin}, column {column.name!r}"
-        values = as_numbers(column)
+        values = as_numbers(column, truths)
         if values is None:
             message, remedy = f"it holds {column.dtype}, and {wanted}", f"turn it into numbers; {otherwise}"
             self.problems.append(Problem(message, where, remedy))
             return None
         unread = values.is_null() & column.is_not_null()
-        if most(unread, column):
+        if truths is None and most(unread, column):
             row = int(unread.arg_true()[0])
-            message = f"it holds text ({column[row]!r} in {self.place(row)}), and {wanted}"
-            self.problems.append(Problem(message, where, f"turn it into numbers; {otherwise}"))
+            self.problems.append(holds_text(self.origin, column.name, column[row], self.place(row), wanted, otherwise))
             return None
         self._note(column, unread, lambda cell: f"{cell!r} is not a number", remedy)
         if values.dtype.is_float():
             self._note(column, values.is_infinite().fill_null(False), lambda cell: f"{cell} is not finite", remedy)
         return values
 
-    def target(self, column: pl.Series) -> Array:
-        """The column (n,) as str, int64 or float64; zeros where cells were noted as bad."""
+    def target(self, column: pl.Series, form: Form | None = None) -> Array:
+        """The column (n,) as str, int64 or float64, in the ``form`` that all of its cells have, by default those here.
+
+        Zeros where cells were noted as bad.
+        """
         import polars as pl
 
         name, remedy = column.name, target_remedy(column.name)
         self._note(column, column.is_null(), lambda _: "empty cell", remedy)
-        if column.dtype == pl.Boolean:
-            return _as_written(column)
-        if column.dtype in (pl.String, pl.Categorical, pl.Enum):
-            text = column.cast(pl.String)
-            values = text.cast(pl.Float64, strict=False)
-            if values.null_count() > text.null_count() or not self.inferred:
-                return self._labels(text)
-            whole = text.cast(pl.Int64, strict=False)
-            column = values if whole.null_count() > text.null_count() else whole
-        elif not column.dtype.is_numeric() and column.dtype != pl.Null:
+        if column.dtype in (pl.Categorical, pl.Enum):
+            column = column.cast(pl.String)
+        if column.dtype not in (pl.Boolean, pl.String, pl.Null) and not column.dtype.is_numeric():
             self.problems.append(
                 Problem(
                     f"it holds {column.dtype}, and a target is text, boolean or number",
@@ -289,13 +291,22 @@ class _Reader:
                 )
             )
             return np.zeros(column.len())
-        if column.dtype.is_integer():
-            whole = column.cast(pl.Int64, strict=False)
-            if whole.null_count() == column.null_count():
-                return whole.fill_null(0).to_numpy()
-        values = column.cast(pl.Float64)
-        self._note(values, ~values.is_finite().fill_null(True), lambda cell: f"{cell} is not finite", remedy)
-        return values.fill_null(0).to_numpy()
+        if form is None:
+            seen = Seen(column.dtype)
+            seen.add(column, target=True)
+            form = seen.form(inferred=self.inferred)
+        match form:
+            case "truth":
+                return _as_written(as_truth(column) if column.dtype == pl.String else column)
+            case "label":
+                return self._labels(column)
+            case "whole":
+                return column.cast(pl.Int64).fill_null(0).to_numpy()
+            case "number":
+                values = column.cast(pl.Float64)
+                wrong = ~values.is_finite().fill_null(True)
+                self._note(values, wrong, lambda cell: f"{cell} is not finite", remedy)
+                return values.fill_null(0).to_numpy()
 
     def _labels(self, text: pl.Series) -> Array:
         lengths = text.str.len_chars()
@@ -307,9 +318,6 @@ class _Reader:
         )
         if (lengths > LONGEST_LABEL).any():
             return np.zeros(text.len())
-        truth = as_truth(text)
-        if self.inferred and truth.null_count() == text.null_count():
-            return _as_written(truth)
         longest = lengths.max() or 1
         refuse_too_large(np.dtype((np.str_, longest)).itemsize * text.len(), self.origin, memory_limit())
         return np.array(text.fill_null("").to_list(), dtype=np.str_)
@@ -319,6 +327,24 @@ class _Reader:
         rows = wrong.arg_true()
         first = [int(row) for row in rows[:SHOWN]]
         self.bad.add(rows.len(), [(row, column.name, message(column[row]), remedy) for row in first])
+
+
+def leave_out(name: str) -> str:
+    """How a feature is left out."""
+    return f"`data.drop: [{name}]` leaves it out"
+
+
+def holds_text(origin: str, name: str, cell: str, place: str, wanted: str, otherwise: str) -> Problem:
+    """What is wrong with a column of text where numbers are ``wanted``: such a ``cell``, which stands at ``place``."""
+    message = f"it holds text ({cell!r} in {place}), and {wanted}"
+    return Problem(message, f"{origin}, column {name!r}", f"turn it into numbers; {otherwise}")
+
+
+def several_targets(origin: str, text: list[str]) -> list[Problem]:
+    """What is wrong with those of several target columns that hold ``text``."""
+    remedy = "several target columns must all be numbers, or true and false; name one column, "
+    remedy += "or turn the text into numbers"
+    return [Problem(f"the target {name!r} holds text", origin, remedy) for name in text]
 
 
 def _filled(values: Array) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from nncli.data.cells import Kind
 
@@ -24,10 +24,13 @@ class Reading:
     Attributes:
         kinds: What columns hold, where that is known; otherwise it is seen from their cells.
         missing: Texts that mean that there is nothing.
+        truths: The columns of text that hold true and false and nothing else; None: it is seen from the cells that are
+            there, which are then all of them.
     """
 
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     missing: frozenset[str] = frozenset(MISSING)
+    truths: frozenset[str] | None = None
 
 
 def without(column: pl.Series, missing: frozenset[str]) -> pl.Series:
@@ -41,19 +44,104 @@ def without(column: pl.Series, missing: frozenset[str]) -> pl.Series:
     return text.set(gap, None) if gap.any() else text
 
 
-def kind_of_column(column: pl.Series) -> Kind:
-    """What the column holds, as far as it tells: no type tells that text stands for a category."""
-    import polars as pl
+Form: TypeAlias = Literal["truth", "label", "whole", "number"]
+"""What a target's column is read as."""
 
-    if column.dtype in (pl.Date, pl.Datetime):
-        return "date"
-    if column.dtype != pl.String:
-        return "number"
-    values = as_numbers(column)
-    if values is None or not most(values.is_null() & column.is_not_null(), column):
-        return "number"
-    dates = as_dates(column)
-    return "category" if dates is None or most(dates.is_null() & column.is_not_null(), column) else "date"
+
+@dataclass
+class Seen:
+    """How many cells of a column are what, gathered from one block of its rows after the other.
+
+    What a column holds follows from all of its cells, however they came.
+
+    Attributes:
+        type: Of the column, as polars knows it.
+        rows: All cells.
+        present: Those that are there.
+        numbers: Of a column of text, those that read as numbers; ``truths``, as true or false, and ``dates`` likewise.
+            They are counted as far as they tell anything: where all are numbers, nothing else is looked for.
+        whole: Those that read as whole numbers, if that was asked for.
+        longest: Characters of the longest text.
+        unread: The row and the text of the first cell that is no number, if there is one.
+    """
+
+    type: pl.DataType
+    rows: int = 0
+    present: int = 0
+    numbers: int = 0
+    truths: int = 0
+    dates: int = 0
+    whole: int = 0
+    longest: int = 0
+    unread: tuple[int, str] | None = None
+
+    def add(self, column: pl.Series, *, target: bool = False) -> None:
+        """Take in the next cells; of a ``target``, what tells its form, and else what tells its kind."""
+        import polars as pl
+
+        before = self.rows
+        self.rows += column.len()
+        self.present += column.len() - column.null_count()
+        if column.dtype != pl.String:
+            if target and column.dtype.is_integer():
+                self.whole += column.len() - column.cast(pl.Int64, strict=False).null_count()
+            return
+        values = column.cast(pl.Float64, strict=False)
+        self.numbers += column.len() - values.null_count()
+        if target:
+            self.longest = max(self.longest, int(column.str.len_chars().max() or 0))  # type: ignore[arg-type]
+            self.whole += column.len() - column.cast(pl.Int64, strict=False).null_count()
+        wrong = values.is_null() & column.is_not_null()
+        unread = column.filter(wrong)
+        if unread.len():
+            if self.unread is None:
+                self.unread = before + int(wrong.arg_max() or 0), str(unread[0])
+            self.truths += unread.len() - as_truth(unread).null_count()
+            if not target:
+                dates = as_dates(unread)
+                self.dates += 0 if dates is None else unread.len() - dates.null_count()
+
+    @property
+    def truth(self) -> bool:
+        """Whether it is text, and all of it true or false."""
+        return self.truths == self.present > 0
+
+    @property
+    def text(self) -> bool:
+        """Whether it is text, more than half of which is no number."""
+        import polars as pl
+
+        return bool(self.type == pl.String and not self.truth and 2 * (self.present - self.numbers) > self.present)
+
+    @property
+    def kind(self) -> Kind:
+        """What the column holds, as far as it tells: no type tells that text stands for a category."""
+        import polars as pl
+
+        if self.type in (pl.Date, pl.Datetime):
+            return "date"
+        if not self.text:
+            return "number"
+        return "category" if 2 * (self.present - self.dates) > self.present else "date"
+
+    def form(self, *, inferred: bool) -> Form:
+        """What a target is; ``inferred``: text that reads as numbers is numbers."""
+        import polars as pl
+
+        if self.type == pl.String:
+            if not inferred or self.numbers < self.present:
+                return "truth" if inferred and self.truth else "label"
+            return "whole" if self.whole == self.present else "number"
+        if self.type == pl.Boolean:
+            return "truth"
+        return "whole" if self.type.is_integer() and self.whole == self.present else "number"
+
+
+def kind_of_column(column: pl.Series) -> Kind:
+    """What the column holds, whose cells are all there are."""
+    seen = Seen(column.dtype)
+    seen.add(column)
+    return seen.kind
 
 
 def most(wrong: pl.Series, column: pl.Series) -> bool:
@@ -90,10 +178,11 @@ def as_dates(column: pl.Series) -> pl.Series | None:
     return found
 
 
-def as_numbers(column: pl.Series) -> pl.Series | None:
+def as_numbers(column: pl.Series, truths: frozenset[str] | None = None) -> pl.Series | None:
     """The column as numbers, null where a cell is missing or no number; None if its type knows no numbers.
 
-    Text is read as numbers; ``true`` and ``false``, if a text column holds nothing else, are 1 and 0.
+    Text is read as numbers; ``true`` and ``false``, if a text column holds nothing else, are 1 and 0. Of a part of a
+    column, ``truths`` says so if it has its name.
     """
     import polars as pl
 
@@ -109,7 +198,7 @@ def as_numbers(column: pl.Series) -> pl.Series | None:
     values = text.cast(pl.Float64, strict=False)
     if values.null_count() > text.null_count():
         truth = as_truth(text)
-        if truth.null_count() == text.null_count():
+        if truth.null_count() == text.null_count() if truths is None else column.name in truths:
             return truth.cast(pl.Float64)
     return values
 

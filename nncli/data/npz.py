@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
+import struct
 import sys
 import tokenize
 import warnings
 import zipfile
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from nncli.data.cells import Array
 from nncli.data.columns import choose_features, missing
-from nncli.data.room import DEFLATE_RATIO, refuse_too_large, refuse_too_many_columns
+from nncli.data.maps import blocks, mapped_at, refuse_full_disk
+from nncli.data.room import DEFLATE_RATIO, ON_DISK, refuse_too_large, refuse_too_many_columns
 from nncli.data.table import Table
 from nncli.errors import DataError, Problem
 from nncli.machine import memory_limit
@@ -35,6 +40,10 @@ _UNREADABLE = (
 )
 
 RATIOS = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE_RATIO}
+PIECE = 1 << 20
+LOCAL_HEADER, LOCAL_LENGTHS = 30, 26
+"""Bytes in front of a member of a zip archive, beside its name and what follows that; and where their lengths stand
+(APPNOTE.TXT, 4.3.7)."""
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -61,25 +70,84 @@ def read_npz(
     Raises:
         DataError: Not an archive, arrays missing, of objects or complex numbers, or of different lengths.
     """
-    target, features = target or ("y",), features if features is not None else ("X",)
-    arrays = _load(path, (*features, *target, *([weight] if weight else [])), () if weight_needed else (weight,))
-    w = arrays.pop(weight) if weight in arrays else None
-    _check(path.name, arrays, target)
-    if w is not None and (w.dtype.kind not in "biuf" or w.shape != (len(next(iter(arrays.values()))),)):
-        remedy = "save it as one number for each row"
-        raise DataError(f"array {weight!r} of the weights is {w.dtype} {w.shape}", where=path.name, remedy=remedy)
-    known = [column for name in features for column in _names(name, arrays[name])]
-    chosen = choose_features(path.name, [*known, *target], target=target, features=None, drop=drop)
-    X = _joined([arrays[name] for name in features])
-    if len(chosen) < len(known):
+    return Chosen.of(path, target, features, drop, weight, weight_needed=weight_needed).table()
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The arrays of an archive that make a table.
+
+    Attributes:
+        origin: The name of the archive.
+        features: Those of the features, each (n, ...).
+        columns: Which of their columns, counted over all of them; None: all.
+        names: What those are called.
+        target: Those of the target by name, each (n,) or (n, k).
+        weights: (n,), if there is one.
+        weight_name: Its name.
+    """
+
+    origin: str
+    features: list[Array]
+    columns: list[int] | None
+    names: tuple[str, ...]
+    target: dict[str, Array]
+    weights: Array | None
+    weight_name: str
+
+    @classmethod
+    def of(
+        cls,
+        path: Path,
+        target: tuple[str, ...],
+        features: tuple[str, ...] | None,
+        drop: tuple[str, ...],
+        weight: str | None,
+        *,
+        weight_needed: bool,
+        folder: Path | None = None,
+    ) -> Chosen:
+        """Those of ``path``; see ``read_npz``. With a ``folder`` they are mapped, those that are compressed from it."""
+        target, features = target or ("y",), features if features is not None else ("X",)
+        named = (*features, *target, *([weight] if weight else []))
+        arrays = _load(path, named, () if weight_needed else (weight,), folder)
+        w = arrays.pop(weight) if weight in arrays else None
+        _check(path.name, arrays, target)
+        if w is not None and (w.dtype.kind not in "biuf" or w.shape != (len(next(iter(arrays.values()))),)):
+            remedy = "save it as one number for each row"
+            raise DataError(f"array {weight!r} of the weights is {w.dtype} {w.shape}", where=path.name, remedy=remedy)
+        known = [column for name in features for column in _names(name, arrays[name])]
+        chosen = choose_features(path.name, [*known, *target], target=target, features=None, drop=drop)
         position = {name: column for column, name in enumerate(known)}
-        X = X[:, [position[name] for name in chosen]]
-    y, names, categorical = _target(path.name, {name: arrays[name] for name in target})
-    w = None if w is None else w.astype(np.float64)
-    return Table(path.name, X, chosen, y, names, categorical, weights=w, weight_name=weight or "")
+        columns = [position[name] for name in chosen] if len(chosen) < len(known) else None
+        of_target = {name: _not_beyond_integers(arrays[name]) for name in target}
+        return cls(path.name, [arrays[name] for name in features], columns, chosen, of_target, w, weight or "")
+
+    def __len__(self) -> int:
+        return len(self.features[0])
+
+    def table(self, rows: slice = slice(None), *, looked_at: bool = False) -> Table:
+        """The table of them, or some of its rows that follow one another; unless they were looked at, they are now."""
+        first = rows.indices(len(self))[0]
+        X = _joined([array[rows] for array in self.features])
+        y, names, categorical = _target(self.origin, {name: array[rows] for name, array in self.target.items()})
+        return Table(
+            self.origin,
+            X if self.columns is None else X[:, self.columns],
+            self.names,
+            y,
+            names,
+            categorical,
+            weights=None if self.weights is None else self.weights[rows].astype(np.float64),
+            weight_name=self.weight_name,
+            first_row=first,
+            looked_at=looked_at,
+        )
 
 
-def _load(path: Path, names: tuple[str, ...], optional: tuple[str | None, ...]) -> dict[str, Array]:
+def _load(
+    path: Path, names: tuple[str, ...], optional: tuple[str | None, ...], folder: Path | None = None
+) -> dict[str, Array]:
     """The arrays of these names, each of them asked for once; the optional ones if they are there."""
     problems = [
         Problem(f"array {name!r} is named twice", path.name, "name it once: as target, feature or weight")
@@ -103,7 +171,10 @@ def _load(path: Path, names: tuple[str, ...], optional: tuple[str | None, ...]) 
             if problems:
                 raise DataError(problems)
             held = [name for name in names if name in archive.files]
-            refuse_too_large(sum(_declared(path, archive.zip, name) for name in held), path.name, memory_limit())
+            sizes = [_declared(path, archive.zip, name) for name in held]
+            if folder is not None:
+                return {name: _mapped(path, archive.zip, name, folder) for name in held}
+            refuse_too_large(sum(sizes), path.name, memory_limit(), helps=ON_DISK)
             return {name: archive[name] for name in held}
     except _UNREADABLE as error:
         if "Object arrays" in str(error):
@@ -123,7 +194,7 @@ def _declared(path: Path, archive: zipfile.ZipFile, name: str) -> int:
     Raises:
         ValueError: It cannot, or they are not as many as are stored.
     """
-    info = archive.getinfo(name if name in archive.namelist() else f"{name}.npy")
+    info = _member(archive, name)
     if info.compress_type not in RATIOS:
         raise ValueError(f"{name!r} is compressed in an unusual way")
     if info.file_size > path.stat().st_size * RATIOS[info.compress_type]:
@@ -138,6 +209,39 @@ def _declared(path: Path, archive: zipfile.ZipFile, name: str) -> int:
             raise ValueError(f"{name!r} is said to hold {size:,} bytes, and there are {info.file_size:,} with a header")
     refuse_too_many_columns(math.prod(shape[1:]), path.name)
     return size
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+    return archive.getinfo(name if name in archive.namelist() else f"{name}.npy")
+
+
+def _mapped(path: Path, archive: zipfile.ZipFile, name: str, folder: Path) -> Array:
+    """The array ``name``, mapped: from the archive itself, or unpacked into ``folder``; every byte is checked.
+
+    Raises:
+        ValueError: It holds Python objects.
+    """
+    info = _member(archive, name)
+    stored = info.compress_type == zipfile.ZIP_STORED
+    if not stored:
+        refuse_full_disk(folder, info.file_size)
+    unpacked = folder / f"array {len(list(folder.iterdir()))}"
+    with archive.open(info) as member, (Path(os.devnull) if stored else unpacked).open("wb") as file:
+        shutil.copyfileobj(member, file, PIECE)  # which also finds out whether its checksum is right
+    begin = 0
+    if stored:
+        with path.open("rb") as file:
+            file.seek(info.header_offset + LOCAL_LENGTHS)
+            begin = info.header_offset + LOCAL_HEADER + sum(struct.unpack("<HH", file.read(4)))
+    with (path if stored else unpacked).open("rb") as file:
+        file.seek(begin)
+        shape, fortran_order, dtype = HEADERS[np.lib.format.read_magic(file)](file)
+        offset = file.tell()
+    if dtype.hasobject:
+        raise ValueError("Object arrays cannot be mapped")
+    if not math.prod(shape):
+        return np.empty(shape, dtype)
+    return mapped_at(path if stored else unpacked, offset, shape, dtype, "F" if fortran_order else "C")
 
 
 def _check(origin: str, arrays: dict[str, Array], target: tuple[str, ...]) -> None:
@@ -163,8 +267,17 @@ def _check(origin: str, arrays: dict[str, Array], target: tuple[str, ...]) -> No
 
 def _is_text(array: Array) -> bool:
     """Whether all of its characters are some: NumPy takes any 32 bits for one, and Python fails at it later."""
-    codes = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="))).view(np.uint32)
-    return not ((codes > sys.maxunicode) | ((codes >= 0xD800) & (codes < 0xE000))).any()
+    for rows in blocks(len(array), array):
+        codes = np.ascontiguousarray(array[rows].astype(array.dtype.newbyteorder("="))).view(np.uint32)
+        if ((codes > sys.maxunicode) | ((codes >= 0xD800) & (codes < 0xE000))).any():
+            return False
+    return True
+
+
+def _not_beyond_integers(array: Array) -> Array:
+    """The array, or as floats where it has whole numbers beyond those of 64 bits with a sign."""
+    beyond = array.dtype.kind == "u" and array.size > 0 and array.max() > np.iinfo(np.int64).max
+    return array.astype(np.float64) if beyond else array
 
 
 def _names(name: str, array: Array) -> tuple[str, ...]:
@@ -198,8 +311,6 @@ def _target(origin: str, arrays: dict[str, Array]) -> tuple[Array, tuple[str, ..
                 return array, names, True
             case "b":
                 return np.where(array, "true", "false"), names, True
-            case "u" if len(array) and array.max() > np.iinfo(np.int64).max:
-                return array.astype(np.float64), names, False
             case "i" | "u":
                 return array.astype(np.int64), names, False
             case _:

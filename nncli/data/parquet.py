@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from nncli.data.room import refuse_too_large, refuse_too_many_columns
+from nncli.data.room import ON_DISK, refuse_too_large, refuse_too_many_columns
 from nncli.errors import DataError
 from nncli.machine import memory_limit
 
@@ -37,9 +37,13 @@ try:
     described = pl.scan_parquet(path, glob=False)
     columns, rows = described.collect_schema().len(), described.select(pl.len()).collect().item()
     tell(columns=columns, rows=rows)
-    if sys.stdin.readline():
+    wanted = int(sys.stdin.readline() or -1)
+    if wanted > 0:
+        for _ in pl.scan_parquet(path, glob=False).collect_batches(chunk_size=wanted):
+            pass
+    elif not wanted:
         pl.read_parquet(path, glob=False)
-        tell(problem="")
+    tell(problem="")
 except BaseException as error:
     tell(problem=str(error) or type(error).__name__)
 """
@@ -58,21 +62,25 @@ def read_parquet(path: Path) -> pl.DataFrame:
 
 
 def read_parquet_blocks(path: Path, rows: int) -> Iterator[pl.DataFrame]:
-    """Read so many rows of the file at a time.
+    """Read so many rows of the file at a time, or fewer.
 
     Raises:
         DataError: As `read_parquet` does.
     """
-    _try(path)
+    _try(path, rows)
     import polars as pl
 
-    described = pl.scan_parquet(path, glob=False)
-    for start in range(0, described.select(pl.len()).collect().item(), rows):
-        yield described.slice(start, rows).collect()
+    # slices would unpack a large group of rows once for each of them
+    for frame in pl.scan_parquet(path, glob=False).collect_batches(chunk_size=rows, maintain_order=True):
+        if len(frame):
+            yield frame
 
 
-def _try(path: Path) -> None:
-    """Have another process read it, and hold what it says of its size against what there is before it does."""
+def _try(path: Path, rows: int = 0) -> None:
+    """Have another process read it, all of it at once, unless so many ``rows`` at a time.
+
+    What it says of its size is held against what there is before it does.
+    """
     limit = memory_limit()
     # -P: nothing is imported from the folder that we are in
     command = [sys.executable, "-P", "-c", TRIAL, str(path), str(limit.bytes if limit else 0)]
@@ -83,9 +91,10 @@ def _try(path: Path) -> None:
         assert trial.stdout is not None
         try:
             size = _told(path, trial.stdout.readline())
-            refuse_too_large(CELL * size["columns"] * size["rows"], path.name, limit)
+            at_once = min(rows, size["rows"]) if rows else size["rows"]
+            refuse_too_large(CELL * size["columns"] * at_once, path.name, limit, helps=ON_DISK)
             refuse_too_many_columns(size["columns"], path.name)
-            said, _ = trial.communicate("go on\n")
+            said, _ = trial.communicate(f"{rows}\n")
         except BaseException:
             trial.kill()
             raise

@@ -35,10 +35,19 @@ class ClassEncoding:
         Raises:
             DataError: Labels that are no classes (see `class_labels`), or a single class.
         """
-        found = np.unique(class_labels(table)[rows]).tolist()
+        return cls.of(np.unique(class_labels(table)[rows]), table, len(rows))
+
+    @classmethod
+    def of(cls, labels: Array, table: Table, rows: int) -> ClassEncoding:
+        """The classes of ``labels``, sorted, which are those of so many ``rows`` of ``table``.
+
+        Raises:
+            DataError: A single class.
+        """
+        found = labels.tolist()
         if len(found) < 2:
             raise DataError(
-                f"all {len(rows)} training rows have the class {found[0]!r}",
+                f"all {rows} training rows have the class {found[0]!r}",
                 where=f"{table.origin}, column {table.target_names[0]!r}",
                 remedy="two classes at least are needed; look at `data.target`, or shuffle the rows",
             )
@@ -187,6 +196,17 @@ def target_values(table: Table, names: tuple[str, ...]) -> Array:
     return values if names == table.target_names else values[:, [table.target_names.index(name) for name in names]]
 
 
+def scaling_of(table: Table, rows: Array, target: str) -> Scaling:
+    """That of a regression's target, fitted on ``rows``; ``target`` as in `Preprocessing.fit`.
+
+    Raises:
+        DataError: As `target_values` and `Scaling.fit` do.
+    """
+    names = table.target_names
+    method = "standardize" if target == "auto" else target
+    return Scaling.fit(method, names, target_values(table, names), rows, weights=table.weights)
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """All that was fitted: the encoding of the features, and that or, for numbers, the scaling of the target."""
@@ -225,9 +245,7 @@ class Preprocessing:
             return cls(features, ClassEncoding.fit(table, rows))
         if task == "multilabel":
             return cls(features, LabelEncoding.fit(table, rows))
-        names = table.target_names
-        method = "standardize" if target == "auto" else target
-        return cls(features, Scaling.fit(method, names, target_values(table, names), rows, weights=table.weights))
+        return cls(features, scaling_of(table, rows, target))
 
     def agrees(self, other: Preprocessing) -> bool:
         """Whether both were fitted on the same data; see `Scaling.agrees`."""

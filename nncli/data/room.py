@@ -10,12 +10,14 @@ COPIES = 2
 """What is read is there at least twice: as it stands in the file, and as a table."""
 DEFLATE_RATIO = 1032
 """No deflate stream grows by more (https://zlib.net/zlib_tech.html)."""
+ON_DISK = "have its rows on disk with data.stored: true, or "
+"""What helps with a file that can be read a block of rows at a time."""
 MOST_COLUMNS = 1_000_000
 """Each has a name of its own. A layer has no more units either."""
 
 
-def refuse_too_large(size: int, origin: str, limit: Limit | None) -> None:
-    """Refuse ``size`` bytes of content that would not find room within ``limit``.
+def refuse_too_large(size: int, origin: str, limit: Limit | None, *, helps: str = "") -> None:
+    """Refuse ``size`` bytes of content that would not find room within ``limit``; ``helps`` is what helps at once.
 
     Raises:
         DataError: They would not.
@@ -25,7 +27,7 @@ def refuse_too_large(size: int, origin: str, limit: Limit | None) -> None:
             f"it holds {bytes_text(size)} or more, and has to be in memory {COPIES} times; "
             f"{limit.whose} {bytes_text(limit.bytes)}",
             where=origin,
-            remedy="if it is no mistake, take fewer rows or columns",
+            remedy=f"if it is no mistake, {helps}take fewer rows or columns",
         )
 
 

@@ -68,7 +68,7 @@ def split_rows(
     Raises:
         DataError: A share above 0 without a row, no row left for training, or none for some class.
     """
-    held_out = _sizes(n, validation, test)
+    held_out = sizes_of(n, validation, test)
     train_size = n - sum(held_out)
     if times is not None:
         parts = _by_time(times, *held_out)
@@ -83,7 +83,12 @@ def split_rows(
     return Split(*(np.sort(part).astype(np.intp) for part in parts))
 
 
-def _sizes(n: int, validation: float, test: float) -> tuple[int, int]:
+def sizes_of(n: int, validation: float, test: float) -> tuple[int, int]:
+    """The rows of ``n`` for validation and test: round(share·n) each, halves up.
+
+    Raises:
+        DataError: A share above 0 without a row, no row left for training.
+    """
     problems = []
     sizes = []
     for name, share in (("validation", validation), ("test", test)):
@@ -165,13 +170,7 @@ def _refuse_empty(parts: list[Indices], validation: int, test: int, where: str, 
 def _stratified(labels: Array, validation: int, test: int, rng: Generator) -> list[Indices]:
     _, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     n, held_out = len(codes), validation + test
-    if held_out > n - len(counts):
-        raise DataError(
-            f"{n - held_out} of {n} rows train, fewer than the {len(counts)} classes, each of which needs one",
-            where="data.split",
-            remedy="take smaller shares, or `stratify: false`; if the target is a quantity, ask for regression",
-        )
-    out = allot(held_out, counts, counts - 1)
+    out = held_out_of(counts, held_out)
     to_test = allot(test, out, out)
     order = rng.permutation(n)
     order = order[np.argsort(codes[order], kind="stable")]  # by class, at random within each
@@ -180,6 +179,22 @@ def _stratified(labels: Array, validation: int, test: int, rng: Generator) -> li
     in_test = rank < to_test[of_class]
     in_train = rank >= out[of_class]
     return [order[in_train], order[~in_train & ~in_test], order[in_test]]
+
+
+def held_out_of(counts: Array, held_out: int) -> Array:
+    """How many rows of each class (k,) are held out, in proportion to ``counts`` (k,); each class keeps one to train.
+
+    Raises:
+        DataError: Fewer rows train than there are classes.
+    """
+    n = int(counts.sum())
+    if held_out > n - len(counts):
+        raise DataError(
+            f"{n - held_out} of {n} rows train, fewer than the {len(counts)} classes, each of which needs one",
+            where="data.split",
+            remedy="take smaller shares, or `stratify: false`; if the target is a quantity, ask for regression",
+        )
+    return allot(held_out, counts, counts - 1)
 
 
 def folded(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NoReturn
 
 import numpy as np
 
@@ -32,6 +33,8 @@ class Table:
         dates: The features that are dates.
         order: What tells the rows' order or belonging together when they are split, by ``group`` and ``time``, (n,)
             each; see ``data.split``.
+        first_row: Of a part of a table: how many of its rows lie before it.
+        looked_at: Whether its cells were looked at already, so that it need not be done again.
 
     Raises:
         DataError: No row, cells that are not finite (the first few are named), weights that are negative or all 0.
@@ -50,6 +53,8 @@ class Table:
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dates: frozenset[str] = frozenset()
     order: Mapping[str, Array] = field(default_factory=dict)
+    first_row: int = 0
+    looked_at: bool = False
 
     def __post_init__(self) -> None:
         if self.features.ndim != 2 or self.features.shape[1] != len(self.feature_names) or not self.feature_names:
@@ -63,26 +68,22 @@ class Table:
             raise ValueError(f"target is {self.target.dtype}, categorical {self.categorical}")
         if not len(self):
             raise DataError("no rows", where=self.origin, remedy="a training needs some")
+        if self.weights is not None and (self.weights.shape != (len(self),) or self.weights.dtype != np.float64):
+            raise ValueError(f"weights {self.weights.shape} {self.weights.dtype} do not fit {len(self)} rows")
+        if self.looked_at:
+            return
         bad = BadCells(self.place)
+        self.note_bad(bad)
+        bad.refuse()
+        if self.weights is not None and not self.weights.any():
+            refuse_no_weight(self.origin, self.weight_name)
+
+    def note_bad(self, bad: BadCells) -> None:
+        """Note the cells that cannot be used."""
         bad.add_infinite(self.features, self.feature_names, feature_remedy)
         bad.add_nonfinite(self.target.reshape(len(self), -1), self.target_names, target_remedy)
         if self.weights is not None:
-            self._look_at_weights(self.weights, bad)
-        bad.refuse()
-        if self.weights is not None and not self.weights.any():
-            where = f"{self.origin}, column {self.weight_name!r}"
-            raise DataError("every row has the weight 0", where=where, remedy="some rows have to count")
-
-    def _look_at_weights(self, weights: Array, bad: BadCells) -> None:
-        if weights.shape != (len(self),) or weights.dtype != np.float64:
-            raise ValueError(f"weights {weights.shape} {weights.dtype} do not fit {len(self)} rows")
-        bad.add_nonfinite(weights[:, np.newaxis], [self.weight_name], weight_remedy)
-        negative = np.flatnonzero(weights < 0)
-        first = [
-            (int(row), self.weight_name, f"the weight {weights[row]:g} is negative", weight_remedy(self.weight_name))
-            for row in negative[:SHOWN]
-        ]
-        bad.add(len(negative), first)
+            note_bad_weights(self.weights, self.weight_name, bad)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -94,7 +95,34 @@ class Table:
 
     def place(self, row: int) -> str:
         """Where ``row`` (from 0) stands: ``train.csv line 57``, or ``digits.npz row 57`` counted from 1."""
-        return place(self.origin, self.first_line, row)
+        return place(self.origin, self.first_line, self.first_row + row)
+
+    def part(self, rows: slice) -> Table:
+        """Some rows that follow one another, each in its place. They are not looked at again."""
+        first, end, _ = rows.indices(len(self))
+        return replace(
+            self,
+            features=self.features[first:end],
+            target=self.target[first:end],
+            weights=None if self.weights is None else self.weights[first:end],
+            order={key: values[first:end] for key, values in self.order.items()},
+            first_row=self.first_row + first,
+            looked_at=True,
+        )
+
+
+def note_bad_weights(weights: Array, name: str, bad: BadCells) -> None:
+    """Note the cells of a column of ``weights`` (n,) that cannot be used."""
+    bad.add_nonfinite(weights[:, np.newaxis], [name], weight_remedy)
+    negative, remedy = np.flatnonzero(weights < 0), weight_remedy(name)
+    first = [(int(row), name, f"the weight {weights[row]:g} is negative", remedy) for row in negative[:SHOWN]]
+    bad.add(len(negative), first)
+
+
+def refuse_no_weight(origin: str, name: str) -> NoReturn:
+    """Refuse a column of weights that are all 0."""
+    where = f"{origin}, column {name!r}"
+    raise DataError("every row has the weight 0", where=where, remedy="some rows have to count")
 
 
 def place(origin: str, first_line: int | None, row: int) -> str:
@@ -130,6 +158,12 @@ class BadCells:
         self._total += total
         self._first += first
 
+    def take(self, others: BadCells, first_row: int) -> None:
+        """Note the cells of a part of the table, before which so many rows lie."""
+        cells = sorted(others._first, key=lambda cell: cell[0])[: max(0, SHOWN - len(self._first))]
+        first = [(first_row + row, column, message, remedy) for row, column, message, remedy in cells]
+        self.add(others._total, first)
+
     def add_nonfinite(self, values: Array, names: Sequence[str], remedy: Callable[[str], str]) -> None:
         """Note every NaN and infinity of ``values`` (n, d)."""
         self._add(np.isfinite, values, names, remedy)
@@ -164,15 +198,18 @@ class BadCells:
                     ],
                 )
 
-    def refuse(self) -> None:
-        """Raise the DataError that names the first cells by row, if there are any."""
+    def refuse(self, others: Sequence[Problem] = ()) -> None:
+        """Raise the DataError that has the ``others``, and names the first cells by row, if there are any."""
+        problems = list(others)
         if self._total:
             cells = sorted(self._first, key=lambda cell: cell[0])[:SHOWN]
-            problems = [
+            named = [
                 Problem(message, f"{self._place(row)}, column {column!r}", remedy)
                 for row, column, message, remedy in cells
             ]
-            raise DataError(shortened(problems, self._total))
+            problems += shortened(named, self._total)
+        if problems:
+            raise DataError(problems)
 
 
 def shortened(problems: list[Problem], total: int) -> list[Problem]:

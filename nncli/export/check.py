@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nncli.builder import debugging_rows, load_dataset
+from nncli.builder import Place, debugging_rows, read_dataset
 from nncli.data.cells import Cells
 from nncli.data.preprocess import ClassEncoding, LabelEncoding
 from nncli.data.scaling import Scaling
@@ -88,7 +88,7 @@ class Agreement:
 def rows_of(trained: Predictor) -> Rows:
     """Test rows of the run, or validation or training rows; drawn ones, where its data are gone or have changed."""
     try:
-        dataset = load_dataset(trained.config)
+        dataset = read_dataset(trained.config, place=Place(trained.run.path))
         same = dataset.fingerprint == trained.run.read_json("environment.json").get("data")
     except NncliError:
         same = False

@@ -16,11 +16,11 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, Literal, TypeAlias
 
-from nncli.builder import Tables, read_tables
+from nncli.builder import Tables, lies_on_disk, read_tables
 from nncli.config.loader import config_of, load_config
 from nncli.config.schema import Config
 from nncli.data.dataset import fingerprint
-from nncli.errors import DataError, DivergedError, NncliError, RunError
+from nncli.errors import ConfigError, DataError, DivergedError, NncliError, RunError
 from nncli.finishing import finish
 from nncli.recording import Interrupted
 from nncli.resumption import Told, bring_to_end, is_whole
@@ -170,7 +170,11 @@ def tables_of(config: Config, expected: str = "") -> Tables:
 
     Raises:
         DataError: They cannot be read, or have another fingerprint than is ``expected``.
+        ConfigError: They are to lie on disk.
     """
+    if lies_on_disk(config):
+        message = "several trainings share the rows in memory, and data.stored has them on disk"
+        raise ConfigError([config.problem("data.stored", message, "train one after the other, or set it to false")])
     data = config.resolved()["data"]
     source = {key: value for key, value in data.items() if key not in ("split", "preprocess")}
     order = {key: data["split"][key] for key in ("group", "time")}

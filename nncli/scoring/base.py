@@ -103,6 +103,26 @@ class Metric(ABC):
         """Its value; not finite where it is not defined."""
 
 
+class Additive(Metric):
+    """A metric that some numbers of any rows tell, which are put together with those of others."""
+
+    @abstractmethod
+    def numbers(self, rows: Scored) -> Array:
+        """What has to be known of these rows."""
+
+    def joined(self, some: Array, others: Array) -> Array:
+        """What has to be known of both."""
+        return some + others
+
+    @abstractmethod
+    def value(self, numbers: Array) -> float:
+        """Its value on the rows that the ``numbers`` are of; not finite where it is not defined."""
+
+    def compute(self, rows: Scored) -> float:
+        """See ``Metric``."""
+        return self.value(self.numbers(rows))
+
+
 class ByScikitLearn(Metric):
     """A metric that scikit-learn computes."""
 

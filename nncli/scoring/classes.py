@@ -10,14 +10,14 @@ from annotated_types import Ge
 
 from nncli.data.preprocess import Task
 from nncli.engine.buffers import Array
-from nncli.scoring.base import ByScikitLearn, Kind, Metric, Scored, registry
+from nncli.scoring.base import Additive, ByScikitLearn, Kind, Metric, Scored, registry
 
 BOTH: tuple[Task, ...] = ("classification", "multilabel")
 
 
 @registry.register
 @dataclass(frozen=True)
-class Accuracy(Metric):
+class Accuracy(Additive):
     """The share of rows that are right; of several labels all must be."""
 
     name = "accuracy"
@@ -27,9 +27,12 @@ class Accuracy(Metric):
     needs = "decisions"
     shown = "every epoch"
 
-    def compute(self, rows: Scored) -> float:
+    def numbers(self, rows: Scored) -> Array:
         right = rows.decided == rows.truth
-        return float(np.mean(right if right.ndim == 1 else right.all(axis=1)))
+        return np.array([np.sum(right if right.ndim == 1 else right.all(axis=1)), len(right)])
+
+    def value(self, numbers: Array) -> float:
+        return float(numbers[0] / numbers[1])
 
 
 @registry.register

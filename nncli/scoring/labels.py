@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nncli.scoring.base import ByScikitLearn, Metric, Scored, registry
+from nncli.engine.buffers import Array
+from nncli.scoring.base import Additive, ByScikitLearn, Scored, registry
 
 
 @registry.register
 @dataclass(frozen=True)
-class HammingLoss(Metric):
+class HammingLoss(Additive):
     """The share of the labels that are wrong."""
 
     name = "hamming_loss"
@@ -21,8 +22,12 @@ class HammingLoss(Metric):
     needs = "decisions"
     shown = "every epoch"
 
-    def compute(self, rows: Scored) -> float:
-        return float(np.mean(rows.decided != rows.truth))
+    def numbers(self, rows: Scored) -> Array:
+        wrong = rows.decided != rows.truth
+        return np.array([wrong.sum(), wrong.size])
+
+    def value(self, numbers: Array) -> float:
+        return float(numbers[0] / numbers[1])
 
 
 @registry.register

@@ -9,7 +9,7 @@ import numpy as np
 from annotated_types import Interval
 
 from nncli.engine.buffers import Array
-from nncli.scoring.base import ByScikitLearn, Kind, Metric, Scored, by_scikit_learn, registry
+from nncli.scoring.base import Additive, ByScikitLearn, Kind, Metric, Scored, by_scikit_learn, registry
 
 
 class OfNumbers(Metric):
@@ -21,20 +21,23 @@ class OfNumbers(Metric):
 
 @registry.register
 @dataclass(frozen=True)
-class Mse(OfNumbers):
+class Mse(Additive, OfNumbers):
     """The mean squared error."""
 
     name = "mse"
     function = "mean_squared_error"
     higher_is_better = False
 
-    def compute(self, rows: Scored) -> float:
-        return float(np.square(rows.outputs - rows.truth).mean())
+    def numbers(self, rows: Scored) -> Array:
+        return _summed(np.square(rows.outputs - rows.truth))
+
+    def value(self, numbers: Array) -> float:
+        return float(np.mean(numbers[0] / numbers[1]))
 
 
 @registry.register
 @dataclass(frozen=True)
-class Rmse(OfNumbers):
+class Rmse(Additive, OfNumbers):
     """The root of the mean squared error."""
 
     name = "rmse"
@@ -42,13 +45,16 @@ class Rmse(OfNumbers):
     higher_is_better = False
     shown = "every epoch"
 
-    def compute(self, rows: Scored) -> float:
-        return float(np.sqrt(np.square(rows.outputs - rows.truth).mean(axis=0)).mean())
+    def numbers(self, rows: Scored) -> Array:
+        return _summed(np.square(rows.outputs - rows.truth))
+
+    def value(self, numbers: Array) -> float:
+        return float(np.mean(np.sqrt(numbers[0] / numbers[1])))
 
 
 @registry.register
 @dataclass(frozen=True)
-class Mae(OfNumbers):
+class Mae(Additive, OfNumbers):
     """The mean absolute error."""
 
     name = "mae"
@@ -56,13 +62,16 @@ class Mae(OfNumbers):
     higher_is_better = False
     shown = "in reports"
 
-    def compute(self, rows: Scored) -> float:
-        return float(np.abs(rows.outputs - rows.truth).mean())
+    def numbers(self, rows: Scored) -> Array:
+        return _summed(np.abs(rows.outputs - rows.truth))
+
+    def value(self, numbers: Array) -> float:
+        return float(np.mean(numbers[0] / numbers[1]))
 
 
 @registry.register
 @dataclass(frozen=True)
-class R2(OfNumbers):
+class R2(Additive, OfNumbers):
     """1 − Σ(p − y)²/Σ(y − ȳ)²: how much better than the mean of the target."""
 
     name = "r2"
@@ -73,9 +82,21 @@ class R2(OfNumbers):
     def lacking(self, kind: Kind, truth: Array) -> str:
         return _unvaried(truth)
 
-    def compute(self, rows: Scored) -> float:
+    def numbers(self, rows: Scored) -> Array:
         residual = np.square(rows.outputs - rows.truth).sum(axis=0)
-        total = np.square(rows.truth - rows.truth.mean(axis=0)).sum(axis=0)
+        mean = rows.truth.mean(axis=0)
+        return np.stack([residual, np.full(len(mean), len(rows.truth)), mean, np.square(rows.truth - mean).sum(axis=0)])
+
+    def joined(self, some: Array, others: Array) -> Array:
+        """The spread of two sets of rows around their common mean (Chan, Golub & LeVeque 1983)."""
+        residual, n, mean, spread = some
+        residuals, m, means, spreads = others
+        apart, both = means - mean, n + m
+        between = apart * apart * (n * m / both)
+        return np.stack([residual + residuals, both, mean + apart * (m / both), spread + spreads + between])
+
+    def value(self, numbers: Array) -> float:
+        residual, _, _, total = numbers
         return float(np.mean(1 - residual / total))
 
 
@@ -160,6 +181,11 @@ class MeanPoissonDeviance(OfNumbers):
             return np.nan
         columns = zip(rows.truth.T, rows.outputs.T, strict=True)
         return float(np.mean([by_scikit_learn(self.function, y, p) for y, p in columns]))
+
+
+def _summed(errors: Array) -> Array:
+    """Of ``errors`` (n, k) the sum over the rows (k,), and below it their number."""
+    return np.stack([errors.sum(axis=0), np.full(errors.shape[1], len(errors))])
 
 
 def _unvaried(truth: Array) -> str:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from nncli.data.dataset import Part
-from nncli.data.preprocess import ClassEncoding, LabelEncoding, Preprocessing, target_values
+from nncli.data.preprocess import ClassEncoding, LabelEncoding, Preprocessing
 from nncli.data.scaling import Scaling
 from nncli.engine.buffers import Array
 from nncli.engine.losses import Loss
 from nncli.engine.metrics import decide, decide_labels
-from nncli.scoring.base import Kind, Metric, Scored
+from nncli.scoring.base import Additive, Kind, Metric, Scored
 
 
 class Scorer:
@@ -35,17 +35,22 @@ class Scorer:
         self._truth = _truth(preprocessing, part)
         self._metrics = [(metric, not metric.lacking(kind, self._truth)) for metric in metrics]
 
-    def scored(self, predictions: Array) -> Scored:
-        """The rows with what the network puts out for them, ``predictions`` (n, outputs)."""
-        P = predictions.astype(np.float64)
+    @property
+    def additive(self) -> bool:
+        """Whether its metrics can be told without all predictions in memory at once."""
+        return all(isinstance(metric, Additive) for metric, ok in self._metrics if ok)
+
+    def scored(self, predictions: Array, rows: slice = slice(None)) -> Scored:
+        """The rows, or some of them, with what the network puts out for them, ``predictions`` (n, outputs)."""
+        P, truth = predictions.astype(np.float64), self._truth[rows]
         match self._encoding:
             case ClassEncoding():
-                return Scored(self._kind, self._truth, P, decide(predictions, self._loss.threshold))
+                return Scored(self._kind, truth, P, decide(predictions, self._loss.threshold))
             case LabelEncoding():
-                return Scored(self._kind, self._truth, P, decide_labels(predictions, self._loss.threshold))
+                return Scored(self._kind, truth, P, decide_labels(predictions, self._loss.threshold))
             case scaling:
                 P = scaling.readings(self._loss, P)["prediction"]
-                return Scored(self._kind, self._truth, P, P)
+                return Scored(self._kind, truth, P, P)
 
     def measure(self, predictions: Array) -> dict[str, float | None]:
         """Metric name -> value for the ``predictions`` (n, k), in the order asked for; None where it is not defined."""
@@ -54,6 +59,22 @@ class Scorer:
             rows = self.scored(predictions)
             finite = bool(np.isfinite(rows.outputs).all())
             return {m.name: finite_or_none(m.compute(rows)) if ok and finite else None for m, ok in self._metrics}
+
+    def measure_blocks(self, blocks: Iterable[tuple[slice, Array]]) -> dict[str, float | None]:
+        """The same for predictions that come some rows after the others, if its metrics are all ``additive``."""
+        known: dict[str, Array] = {}
+        finite = True
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            metrics = [metric for metric, ok in self._metrics if ok and isinstance(metric, Additive)]
+            for where, predictions in blocks:
+                rows = self.scored(predictions, where)
+                finite = finite and bool(np.isfinite(rows.outputs).all())
+                for metric in metrics:
+                    numbers = metric.numbers(rows)
+                    known[metric.name] = metric.joined(known[metric.name], numbers) if metric.name in known else numbers
+            values = {m.name: finite_or_none(m.value(known[m.name])) for m in metrics} if finite else {}
+        return {metric.name: values.get(metric.name) for metric, _ in self._metrics}
 
     def undefined(self) -> dict[str, str]:
         """Metric name -> what the rows lack for it, for those that are never defined on them."""
@@ -65,7 +86,7 @@ def _truth(preprocessing: Preprocessing, part: Part) -> Array:
     encoding = preprocessing.target
     if not isinstance(encoding, Scaling):
         return part.targets
-    return target_values(part.table, encoding.names)[part.rows].astype(np.float64)
+    return part.values(encoding.names)
 
 
 def finite_or_none(value: float) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from nncli.engine.randomness import Purpose, Streams
 from nncli.ranks import ALONE, Ranks
 from nncli.training.batch import Batch, Bind, Whole
 from nncli.training.crew import Crew
+from nncli.training.reading import chosen_rows
 from nncli.training.shards import Shards
 
 
@@ -39,8 +40,7 @@ class Batches:
     def __init__(
         self, network: Network, rows: Rows, order: Order, weights: Weights, gradient: Array, buffers: Buffers
     ) -> None:
-        self._order, streams = order, order.streams(0)
-        self._drawn: Callable[[int], Array] = lambda epoch: permuted(streams.of(epoch), order.n)
+        self._order, self._rows, self._streams = order, rows, order.streams(0)
         self._noises = Streams(order.seed, Purpose.NOISE) if network.noisy else None
         self.count = order.batches
         bind = binding(network, weights, rows.weights is not None)
@@ -58,14 +58,14 @@ class Batches:
             done: How many of its batches are left out, because they are done.
             noise_at: What ``noise_place`` was behind them.
         """
-        rows, size, whole = self._drawn(epoch), self._order.size, self._order.whole
+        rows, size = chosen_rows(self._rows, self._order.size, self._streams.of(epoch)), self._order.size
         noise = None
         if self._noises is not None:
             noise = self._noises.of(epoch) if noise_at is None else self._noises.go_to(noise_at)
-        for number in range(done, self.count):
-            batch = self.full if number < whole else self._rest
-            assert batch is not None
-            batch.take(rows[number * size : (number + 1) * size])
+        for chosen in islice(rows, done, None):
+            batch = self.full if len(chosen) == size else self._rest
+            assert batch is not None  # the last one has fewer rows only where some are left over
+            batch.take(chosen)
             if noise is not None:
                 batch.draw(noise)
             yield batch

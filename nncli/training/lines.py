@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from nncli.builder import Experiment
-from nncli.text import figure
+from nncli.text import bytes_text, figure
 from nncli.training.events import EpochEnded, Event, Progress
 
 LINES = 20
@@ -24,6 +24,12 @@ def opening(experiment: Experiment) -> list[str]:
     test = 0 if experiment.test is None else len(experiment.test.inputs)
     rows = f"{len(experiment.train.inputs)} rows to train on, {validation} to validate, {test} to test"
     said = [f"{dataset.task}: {widths}, {network.layout.size:,} parameters; {rows}"]
+    if dataset.cache is not None:
+        cache = dataset.cache
+        there = f"{bytes_text(cache.bytes)} in {cache.folder}"
+        said.append(f"prepared rows: {there}, which may be removed: nncli resume makes them anew")
+        if cache.fitted_on < len(experiment.train.inputs):
+            said.append(f"the preprocessing is fitted on {cache.fitted_on:,} of the training rows, drawn at random")
     for key, batches in experiment.config.training.debugging.items():
         also = "validated on the same rows" if key == "overfit_batches" else "for one epoch"
         how_many = "1 batch" if batches == 1 else f"{batches} batches"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nncli.builder import Experiment
+from nncli.data.maps import place_of
 from nncli.engine.buffers import Array, StandIns
 from nncli.engine.inference import Inference
 from nncli.engine.optimizers import Minimizer
@@ -16,6 +17,8 @@ from nncli.engine.summary import blocks_of
 from nncli.errors import ConfigError
 from nncli.machine import memory_limit
 from nncli.text import bytes_text
+from nncli.training.judging import Judge
+from nncli.training.reading import window_bytes
 from nncli.training.sanity import rows_judged
 from nncli.training.trainer import Trainer
 
@@ -32,11 +35,14 @@ class Memory:
         parts: What for -> bytes: ``parameters`` (with their gradient, and copies of the best and of the last good
             ones), ``optimizer``, ``batch`` and ``last batch`` (every signal and its gradient), ``validation``, and
             ``for a while`` (what is not there at once: to judge the first loss, within a minimizer, to measure the
-            result, to write weights or a checkpoint; whichever takes most).
+            result, to write weights or a checkpoint; whichever takes most), and ``rows from disk``, where they lie
+            there.
+        disk: Bytes of rows that lie on disk.
     """
 
     data: int
     parts: Mapping[str, int]
+    disk: int = 0
 
     @property
     def total(self) -> int:
@@ -45,7 +51,8 @@ class Memory:
 
     def to_json(self) -> dict[str, int]:
         """Every part, and the total."""
-        return {"data": self.data, **self.parts, "total": self.total}
+        disk = {"disk": self.disk} if self.disk else {}
+        return {"data": self.data, **self.parts, "total": self.total, **disk}
 
 
 def memory_of(experiment: Experiment) -> Memory:
@@ -59,12 +66,16 @@ def memory_of(experiment: Experiment) -> Memory:
     for_a_while += [COPIES_TO_SAVE * (kept.theta.nbytes + kept.statistics.nbytes), _first_loss(experiment, kept)]
     if isinstance(experiment.optimizer, Minimizer):
         for_a_while.append(experiment.optimizer.workspace(kept.theta.size) * np.dtype(np.float64).itemsize)
-    for rows in (experiment.validation, experiment.test):
-        if rows is not None:
+    dataset = experiment.dataset
+    for rows, part in ((experiment.validation, dataset.validation), (experiment.test, dataset.test)):
+        if rows is not None and part is not None:
             final = StandIns(experiment.precision)
-            Inference(experiment.network, kept, len(rows.inputs), final, weighted=rows.weights is not None)
+            Judge(experiment, kept, rows, part, final)
             for_a_while.append(final.total)
-    return Memory(_data(experiment), {**parts, "for a while": max(for_a_while)})
+    if experiment.train.mapped:
+        parts["rows from disk"] = window_bytes(experiment.train)
+    disk = 0 if dataset.cache is None else dataset.cache.bytes
+    return Memory(_data(experiment), {**parts, "for a while": max(for_a_while)}, disk)
 
 
 def _first_loss(experiment: Experiment, weights: Weights) -> int:
@@ -104,7 +115,7 @@ def refuse_too_large(experiment: Experiment, memory: Memory | None = None) -> Me
 
 
 def _data(experiment: Experiment) -> int:
-    """Bytes of every array of the data, each counted once."""
+    """Bytes of every array of the data that is in memory, each counted once."""
 
     def arrays() -> Iterator[Array]:
         dataset = experiment.dataset
@@ -119,4 +130,4 @@ def _data(experiment: Experiment) -> int:
                 if rows.weights is not None:
                     yield rows.weights
 
-    return sum({id(array): array.nbytes for array in arrays()}.values())
+    return sum({id(array): array.nbytes for array in arrays() if place_of(array) is None}.values())

@@ -63,9 +63,12 @@ def first_loss(experiment: Experiment, initial: Weights) -> FirstLoss:
 
 
 def rows_judged(experiment: Experiment) -> range:
-    """Which training rows: some from all over them, in batches of which none is too small to train on."""
+    """Which training rows: some from all over them, in batches of which none is too small to train on.
+
+    Rows on disk lie in a random order: the first are as good, and are read in one go.
+    """
     n, least = len(experiment.train.inputs), experiment.network.least_rows
-    some = range(0, n, math.ceil(n / MOST_ROWS))
+    some = range(min(n, MOST_ROWS)) if experiment.train.mapped else range(0, n, math.ceil(n / MOST_ROWS))
     rest = len(some) % batch_rows(experiment.network, experiment.precision)
     lonely = rest if rest < least else 0
     return some[: len(some) - lonely]

@@ -181,7 +181,7 @@ class Helper:
 
     def _rows(self, kinds: list[tuple[str, list[int]]], n: int) -> Rows:
         arrays = [np.empty((n, *shape), np.dtype(kind)) for kind, shape in kinds]
-        rows = Rows(*arrays)
+        rows = Rows(arrays[0], arrays[1], arrays[2] if len(arrays) > 2 else None)
         for start, end in _stretches(rows, n):
             for array in arrays:
                 self._ranks.receive(array[start:end], 0)

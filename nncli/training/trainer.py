@@ -11,20 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from nncli.builder import Experiment, Rows
+from nncli.builder import Experiment
 from nncli.engine.buffers import Array, Buffers
-from nncli.engine.inference import Inference
 from nncli.engine.optimizers import Minimizer
 from nncli.engine.parameters import Weights
 from nncli.engine.randomness import Purpose, stream
 from nncli.ranks import ALONE, RankLostError, Ranks
 from nncli.run import State
-from nncli.scoring import Scorer
 from nncli.training.batches import Batches, ShardedBatches, batches_of
 from nncli.training.crew import Crew
 from nncli.training.descent import Descent
 from nncli.training.events import SIGN_OF_LIFE, Ended, EpochEnded, Event, Progress, Status
 from nncli.training.iterations import Iterations
+from nncli.training.judging import Judge
 from nncli.training.monitor import Monitor
 from nncli.training.serial import from_json, to_json
 from nncli.training.team import Team, own_part
@@ -205,14 +204,8 @@ class Trainer:
         rows, part = self.experiment.validation, self.experiment.dataset.validation
         if rows is None or part is None:
             return dict
-        buffers, weighted = self.buffers.part("validation"), rows.weights is not None
-        inference = Inference(self.experiment.network, self.last, len(rows.inputs), buffers, weighted=weighted)
-        scorer = self.experiment.scorer(part)
-
-        def judge() -> dict[str, float | None]:
-            return measure(inference, rows, scorer, "validation")
-
-        return judge
+        judge = Judge(self.experiment, self.last, rows, part, self.buffers.part("validation"))
+        return lambda: judge.figures("validation")
 
     def _not_finite(self, epoch: int, validation: dict[str, float | None]) -> str:
         """What is wrong at the end of an epoch; empty when all is well."""
@@ -361,10 +354,3 @@ def one_pass(
         so_far.batches, so_far.total, so_far.rows = done, total, rows
         raise
     return total / rows, ""
-
-
-def measure(inference: Inference, rows: Rows, scorer: Scorer, split: str) -> dict[str, float | None]:
-    """Loss and metrics of ``rows``, the names prefixed with ``split``; None for what is not defined."""
-    loss = inference.run(rows.inputs, rows.targets, rows.weights)
-    metrics = {"loss": loss, **scorer.measure(inference.predictions)}
-    return {f"{split}_{name}": value for name, value in metrics.items()}

@@ -27,6 +27,15 @@ def override(name: str, argument: str, says: str, command: str = "train c.yaml")
     return Row(name, nothing, f"{command} {argument}", says)
 
 
+ON_DISK = "and data.stored has the rows on disk;"
+
+
+def on_disk(name: str, new: str, says: str, also: str = "") -> Row:
+    """Rows that are to lie on disk, with something else in c.yaml that keeps them in memory."""
+    change = both(edits("c.yaml", "target: y", f"target: y, stored: true{new}"))
+    return Row(name, change, f"train c.yaml {also}".strip(), says)
+
+
 ROWS = [
     # misspelt keys, on every level
     put(
@@ -837,4 +846,51 @@ ROWS = [
         ),
     ),
     Row("an option without its value", nothing, "train c.yaml --run", "Error: Option '--run' requires an argument."),
+    # what has the rows in memory, where they are to lie on disk
+    on_disk(
+        "rows on disk that are split by group",
+        ", split: {group: a}",
+        f"c.yaml:1:66  data.split.group: rows that are split by 'a' have to be in memory together, {ON_DISK} "
+        "give the parts as files: data.validation_path and data.test_path, or set data.stored: false",
+    ),
+    on_disk(
+        "rows on disk in folds",
+        ", split: {fold: {of: 3, number: 0}}",
+        f"c.yaml:1:65  data.split.fold: folds share rows in memory, {ON_DISK} "
+        "train one network, or set data.stored: false",
+    ),
+    on_disk(
+        "rows on disk for an ensemble",
+        "",
+        f"override 'ensemble=3'  ensemble: the members of an ensemble share rows in memory, {ON_DISK} "
+        "train one network, or set data.stored: false",
+        "ensemble=3",
+    ),
+    on_disk(
+        "rows on disk for lbfgs",
+        "",
+        f"override 'optimizer=lbfgs'  optimizer: lbfgs takes all rows at once, {ON_DISK} "
+        "take adam, or set data.stored: false",
+        "optimizer=lbfgs training.batch_size=full",
+    ),
+    on_disk(
+        "rows on disk for several seeds",
+        "",
+        "c.yaml:1:45  data.stored: several trainings share the rows in memory, and data.stored has them on disk; "
+        "train one after the other, or set it to false",
+        "--seeds 2",
+    ),
+    Row(
+        "rows on disk of a built-in source",
+        edits("c.yaml", "path: points.csv, target: y", "source: iris, stored: true"),
+        "train c.yaml",
+        f"c.yaml:1:30  data.stored: rows that no file has are in memory, {ON_DISK} leave it out",
+    ),
+    Row(
+        "rows on disk of a folder",
+        edits("c.yaml", "path: points.csv", "path: ., stored: true"),
+        "train c.yaml",
+        f"c.yaml:1:14  data.path: a folder of IDX files is read into memory, {ON_DISK} "
+        "save the rows as .csv, .parquet or .npz, or set data.stored: false",
+    ),
 ]

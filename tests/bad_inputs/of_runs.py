@@ -410,7 +410,7 @@ ROWS = [
         "config.yaml is cut off",
         bends("run/config.yaml", lambda raw: raw.partition(b"ize: 16")[0]),
         (
-            "run/config.yaml:94:10: this is no YAML: could not find expected ':'; write a colon and a "
+            "run/config.yaml:95:10: this is no YAML: could not find expected ':'; write a colon and a "
             "blank behind each key"
         ),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from sklearn import metrics as scikit_learn
 from nncli.data.preprocess import Task
 from nncli.engine.metrics import decide, decide_labels
 from nncli.scoring import Kind, Metric, Scored, higher_is_better, registry
-from nncli.scoring.base import ByScikitLearn
+from nncli.scoring.base import Additive, ByScikitLearn
 from nncli.scoring.classes import Brier, LogLoss, RocAuc, TopKAccuracy
 from nncli.scoring.numbers import Mape, MaxError, MeanPinballLoss, MeanPoissonDeviance
 
@@ -176,3 +177,22 @@ def test_a_figure_of_a_run_gets_better_as_its_metric_does() -> None:
             assert higher_is_better(f"{split}_{metric.name}") is metric.higher_is_better
     assert higher_is_better("test_loss") is False
     assert higher_is_better("epochs") is None
+
+
+ADDITIVE = [(m(), kind) for m in registry if issubclass(m, Additive) for kind in KINDS if not m().objection(kind)]
+
+
+@pytest.mark.parametrize(("metric", "kind"), ADDITIVE)
+def test_a_metric_of_blocks_of_rows_is_that_of_all_of_them(metric: Additive, kind: Kind) -> None:
+    """Also far from 0, where a sum of squares would lose the spread."""
+    whole = rows(kind)
+    if kind.task == "regression":
+        whole = replace(whole, truth=whole.truth + 1e6, outputs=whole.outputs + 1e6)
+    numbers = [
+        metric.numbers(replace(whole, truth=whole.truth[a:b], outputs=whole.outputs[a:b], decided=whole.decided[a:b]))
+        for a, b in ((0, 1), (1, 30), (30, 37), (37, 60))
+    ]
+    known = numbers[0]
+    for others in numbers[1:]:
+        known = metric.joined(known, others)
+    assert metric.value(known) == pytest.approx(metric.compute(whole), rel=1e-7)

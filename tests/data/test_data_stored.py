@@ -1,0 +1,225 @@
+"""Tables and prepared rows on disk are those that they would be in memory, whatever the blocks they come in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli.builder import Place, Tables, build, load_dataset, read_dataset, read_tables
+from nncli.config.schema import Config
+from nncli.data import blocks as blocks_module
+from nncli.data import delimited, maps
+from nncli.data.dataset import Dataset, Part, prepare
+from nncli.data.preprocess import Preprocessing
+from nncli.data.stored import preparing, shuffle
+
+N = 1500
+SOFTMAX = {"layers": [{"units": 4, "activation": "relu"}, {"activation": "softmax"}]}
+NUMBER = {"layers": [{"units": 4, "activation": "relu"}, {}]}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks, pieces and buckets so small that a small table has many of them."""
+    monkeypatch.setattr(delimited, "PIECE", 3000)
+    monkeypatch.setattr(blocks_module, "ROWS", 64)
+    monkeypatch.setattr(maps, "BYTES", 1 << 11)
+    monkeypatch.setattr(preparing, "ROWS", 70)
+    monkeypatch.setattr(preparing, "CELLS", 600)
+    monkeypatch.setattr(shuffle, "BUCKET", 1 << 14)
+
+
+def mixed() -> dict[str, list[Any]]:
+    """Numbers with gaps, categories with a late and rare value, dates, truths, weights, and targets of all kinds."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((N, 3))
+    colors = rng.choice(["red", "green", "blue"], N).tolist()
+    colors[-3:] = ["ultra"] * 3
+    colors[7] = None
+    kind = np.where(x[:, 0] + rng.standard_normal(N) / 5 > 0, "yes", "no").tolist()
+    kind[5] = kind[900] = kind[901] = "perhaps, later"
+    days = (np.datetime64("2020-01-01") + rng.integers(0, 900, N)).tolist()
+    days[3] = None
+    number = [None if i % 90 == 4 else round(float(v), 5) for i, v in enumerate(x[:, 0])]
+    return {
+        "number": number,
+        "whole": rng.integers(-5, 9, N).tolist(),
+        "color": colors,
+        "day": days,
+        "truth": (x[:, 1] > 0).tolist(),
+        "code": [f"{'' if i < 500 else 'k'}{v}" for i, v in enumerate(rng.integers(0, 5, N))],
+        "w": (rng.integers(0, 4, N) / 2).tolist(),
+        "y": np.round(x[:, 0] * 3 + 100, 4).tolist(),
+        "y2": np.round(x[:, 1], 4).tolist(),
+        "kind": kind,
+        "a": (x[:, 0] > 0).tolist(),
+        "b": (x[:, 2] > 0.5).tolist(),
+    }
+
+
+TARGETS = ("y", "y2", "kind", "a", "b")
+
+
+def write(folder: Path, suffix: str) -> str:
+    """The table as a file; its name."""
+    columns, path = mixed(), folder / f"table{suffix}"
+    if suffix == ".npz":
+        numbers = np.column_stack([columns[name] for name in ("whole", "y2")]).astype(np.float32)
+        targets = {name: np.array(columns[name]) for name in ("y", "kind", "w")}
+        np.savez(path, X=numbers, **targets, labels=np.column_stack([columns["a"], columns["b"]]))
+    elif suffix == ".parquet":
+        pl.DataFrame(columns).write_parquet(path, row_group_size=130)
+    else:
+        pl.DataFrame(columns).write_csv(path)
+    return path.name
+
+
+def config(folder: Path, file: str, target: Any, **changes: Any) -> Config:
+    """A config of that table."""
+    numbers = target in ("y", ["y", "y2"])
+    loss = "mse" if numbers else "binary_cross_entropy" if isinstance(target, list) or target == "labels" else None
+    model = NUMBER if numbers else SOFTMAX if loss is None else {"layers": [{"activation": "sigmoid"}]}
+    data = {"path": str(folder / file), "target": target, "stored": True, **changes.pop("data", {})}
+    if not file.endswith(".npz"):
+        names = target if isinstance(target, list) else [target]
+        data.setdefault("drop", [*(name for name in TARGETS if name not in names), *(["w"] * ("weight" not in data))])
+    return Config.model_validate({"data": data, "model": model, **({"loss": loss} if loss else {}), **changes})
+
+
+def in_memory(config: Config) -> Config:
+    return config.model_copy(update={"data": config.data.model_copy(update={"stored": False})})
+
+
+def parts(dataset: Dataset) -> dict[str, Part]:
+    found = {name: getattr(dataset, name) for name in ("train", "validation", "test")}
+    return {name: part for name, part in found.items() if part is not None}
+
+
+CASES = [
+    (".csv", "kind", {}),
+    (".csv", "kind", {"data": {"weight": "w"}}),
+    (".csv", "y", {"training": {"precision": "float64"}}),
+    (".csv", ["y", "y2"], {"data": {"preprocess": {"target": "log", "numeric": "quantile"}}}),
+    (".csv", ["a", "b"], {"data": {"preprocess": {"columns": {"code": "one_hot", "color": "embedding"}}}}),
+    (".parquet", "kind", {"data": {"weight": "w", "preprocess": {"numeric": "robust"}}}),
+    (".parquet", "y", {}),
+    (".parquet", ["a", "b"], {}),
+    (".npz", "kind", {}),
+    (".npz", "y", {"data": {"weight": "w"}}),
+    (".npz", "labels", {}),
+]
+
+
+@pytest.mark.parametrize(("suffix", "target", "changes"), CASES)
+def test_the_rows_are_those_of_the_table_in_memory(
+    tmp_path: Path, suffix: str, target: Any, changes: dict[str, Any]
+) -> None:
+    """The tables are the same, cell by cell, and so is the fit on the same rows, and every prepared row."""
+    asked = config(tmp_path, write(tmp_path, suffix), target, **changes)
+    table = read_tables(asked).train
+    found = read_dataset(asked, place=Place(beside=tmp_path))
+    stored = found.train.table
+    assert np.array_equal(stored.features, table.features, equal_nan=True)
+    assert np.array_equal(stored.target, table.target)
+    assert (stored.features.dtype, stored.target.dtype) == (table.features.dtype, table.target.dtype)
+    assert (stored.levels, stored.dates, stored.categorical) == (table.levels, table.dates, table.categorical)
+    assert (stored.first_line, stored.feature_names) == (table.first_line, table.feature_names)
+    assert found.fingerprint == load_dataset(in_memory(asked), Tables(table)).fingerprint
+    rows = np.sort(found.train.rows)
+    scaling = asked.data.preprocess.target
+    encoding = build(in_memory(asked)).dataset.preprocessing  # of other rows: it lends its form alone
+    assert encoding.task == found.task
+    fitted = refit(asked, table, rows, scaling)
+    assert fitted.to_json() == found.preprocessing.to_json()
+    for part in parts(found).values():
+        same = prepare(table, fitted, asked.training.precision, part.rows)
+        assert np.array_equal(part.inputs, same.inputs)
+        assert np.array_equal(part.targets, same.targets)
+        assert part.inputs.dtype == same.inputs.dtype
+        assert part.targets.dtype == same.targets.dtype
+
+
+def refit(asked: Config, table: Any, rows: np.ndarray, scaling: str) -> Preprocessing:
+    """The preprocessing in memory, fitted on ``rows``."""
+    from nncli.builder import feature_encoding
+    from nncli.builder.data import asks_for_classes, target_scaling
+    from nncli.data.dataset import task_of
+
+    classes = asks_for_classes(asked)
+    task = task_of(table, table.categorical if classes is None else classes)
+    return Preprocessing.fit(table, rows, task, encoding=feature_encoding(asked), target=target_scaling(asked))
+
+
+def test_the_parts_have_the_sizes_of_the_split_in_memory_and_each_class_its_share(tmp_path: Path) -> None:
+    """Disjoint, together all rows; of 1,500 rows as many each as in memory, and of each class less than two off."""
+    asked = config(tmp_path, write(tmp_path, ".csv"), "kind", data={"split": {"validation": 0.2, "test": 0.1}})
+    found, other = read_dataset(asked, place=Place(beside=tmp_path)), load_dataset(in_memory(asked))
+    rows = {name: part.rows for name, part in parts(found).items()}
+    assert {name: len(some) for name, some in rows.items()} == {"train": 1050, "validation": 300, "test": 150}
+    assert np.array_equal(np.sort(np.concatenate([*rows.values()])), np.arange(N))
+    for name, part in parts(found).items():
+        mine, theirs = (np.bincount(p.targets, minlength=3) for p in (part, parts(other)[name]))
+        assert abs(mine - theirs).max() <= 1, name
+    assert not np.array_equal(np.sort(rows["train"]), rows["train"])  # they lie in a random order
+    assert all(np.array_equal(np.sort(rows[name]), rows[name]) for name in ("validation", "test"))
+
+
+def test_rows_that_are_not_shuffled_follow_one_another(tmp_path: Path) -> None:
+    asked = config(tmp_path, write(tmp_path, ".csv"), "y", data={"split": {"shuffle": False}})
+    found = read_dataset(asked, place=Place(beside=tmp_path))
+    rows = np.concatenate([np.sort(part.rows) for part in parts(found).values()])
+    assert np.array_equal(rows, np.arange(N))
+
+
+def test_own_files_for_the_parts_are_read_as_the_training_table_is(tmp_path: Path) -> None:
+    file = write(tmp_path, ".csv")
+    lines = (tmp_path / file).read_text().splitlines()
+    (tmp_path / "test.csv").write_text("\n".join([lines[0], *lines[-120:]]))  # the codes are letters alone
+    asked = config(tmp_path, file, "kind", data={"test_path": str(tmp_path / "test.csv"), "split": {"validation": 0}})
+    found, other = read_dataset(asked, place=Place(beside=tmp_path)), load_dataset(in_memory(asked))
+    assert (len(found.train), found.validation) == (N, None)
+    assert found.test is not None
+    assert other.test is not None
+    assert np.array_equal(found.test.inputs, other.test.inputs)
+    assert found.fingerprint == other.fingerprint
+
+
+def test_rows_weigh_what_they_weigh_in_memory(tmp_path: Path) -> None:
+    """By class and by column together."""
+    changes = {
+        "data": {"weight": "w", "split": {"test": 0}},
+        "loss": {"name": "cross_entropy", "class_weight": "balanced"},
+    }
+    asked = config(tmp_path, write(tmp_path, ".csv"), "kind", **changes)
+    experiment = build(asked, place=Place(beside=tmp_path))
+    part = experiment.dataset.train
+    same = prepare(read_tables(asked).train, experiment.dataset.preprocessing, "float32", part.rows)
+    weights = experiment.weighing.weights(same)
+    assert weights is not None
+    assert experiment.train.weights is not None
+    np.testing.assert_allclose(experiment.train.weights, weights, rtol=1e-6)
+    assert np.isclose(experiment.train.weights.mean(), 1)
+
+
+def test_more_rows_than_the_fit_takes_are_drawn_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mean of 400 of 1,050 rows is that of all to within four of its standard errors, and not the same."""
+    monkeypatch.setattr(preparing, "SAMPLE_ROWS", 400)
+    asked = config(tmp_path, write(tmp_path, ".csv"), "y")
+    found = read_dataset(asked, place=Place(beside=tmp_path))
+    assert found.cache is not None
+    assert found.cache.fitted_on == 400
+    scaling = found.preprocessing.target
+    values = found.train.values(("y",))
+    assert 0 < abs(scaling.shift[0] - values.mean()) < 4 * values.std() / 20  # type: ignore[union-attr]
+
+
+def test_a_sample_has_every_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one of three rows."""
+    monkeypatch.setattr(preparing, "SAMPLE_ROWS", 20)
+    asked = config(tmp_path, write(tmp_path, ".csv"), "kind", data={"preprocess": {"rare": 1}})
+    found = read_dataset(asked, place=Place(beside=tmp_path))
+    assert found.preprocessing.to_json()["target"]["classes"] == ["no", "perhaps, later", "yes"]
