@@ -93,7 +93,7 @@ def test_what_cannot_even_be_looked_at_is_a_refusal(tmp_path: Path) -> None:
 
 # -- what unpacks to more than there is ------------------------------------------------------------------------------
 
-MORE = "or more, and has to be in memory 2 times; this machine has 10 MB; if it is no mistake, have its rows on disk with data.stored: true, or take fewer"
+MORE = "or more, and has to be in memory 2 times; this machine has 10 MB; if it is no mistake,"
 
 
 @pytest.mark.usefixtures("little_memory")
