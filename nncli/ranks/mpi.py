@@ -26,9 +26,9 @@ from mpi4py import MPI  # noqa: E402  # it starts MPI
 from nncli.ranks.base import END, RankLostError, Ranks, Transfer, children, parent  # noqa: E402
 
 AWAKE = 10e-3
-"""Seconds that a process asks without a pause, longer than an update or a stretch of a vector takes. What comes over TCP
-comes only while it is asked for: with pauses, 4 MB took 140 ms in place of 4. In between it lets others go before it:
-beside another busy program, a step of two ranks would take six times as long."""
+"""Seconds that a process asks without a pause, longer than an update or a stretch of a vector takes. What comes over
+TCP comes only while it is asked for: with pauses, 4 MB took 140 ms in place of 4. In between it lets others go before
+it: beside another busy program, a step of two ranks would take six times as long."""
 PAUSES = (20e-6, 1e-3)
 """Seconds of its shortest and longest pause then; where there are more processes than cores, from the beginning."""
 PART = 0.05
