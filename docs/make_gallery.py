@@ -1,7 +1,11 @@
-"""Write docs/gallery.md and its pictures: python docs/make_gallery.py. Trains the shipped configs, in a few minutes."""
+"""Write docs/gallery.md, its pictures and those of docs/sweep.md: python docs/make_gallery.py.
+
+It trains the shipped configs, and carries out a sweep, in a few minutes.
+"""
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -72,8 +76,18 @@ def _shown(exhibit: Exhibit) -> Iterator[str]:
             yield from (f"![{picture.alt}](pictures/{file.name})", "")
 
 
+def draw_sweep() -> None:
+    """Write the pictures of docs/sweep.md."""
+    sweep = nncli.load_sweep(CONFIGS / "sweeps/breast_cancer.yaml")
+    with tempfile.TemporaryDirectory() as folder:
+        found = nncli.run_sweep(sweep, directory=Path(folder) / "sweep", jobs=2)
+        for name in ("parallel", "importance"):
+            shutil.copy(found.path / f"plots/{name}.png", PICTURES / f"sweep-{name}.png")
+
+
 def main() -> None:
     """Write the page and the pictures."""
+    draw_sweep()
     lines = [
         "# Gallery",
         "",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nncli.seeing.comparison import compare
     from nncli.seeing.listing import list_runs
     from nncli.summary import summarize, validate
+    from nncli.sweep import load_sweep, run_sweep
 
 __all__ = [
     "MLPClassifier",
@@ -42,10 +43,12 @@ __all__ = [
     "find_learning_rate",
     "list_runs",
     "load_config",
+    "load_sweep",
     "predict",
     "profile_steps",
     "reproduce",
     "resume",
+    "run_sweep",
     "summarize",
     "train",
     "train_seeds",
@@ -65,10 +68,12 @@ _HOME = {
     "find_learning_rate": "nncli.lr_find",
     "list_runs": "nncli.seeing.listing",
     "load_config": "nncli.config.loader",
+    "load_sweep": "nncli.sweep",
     "predict": "nncli.prediction",
     "profile_steps": "nncli.profile.measure",
     "reproduce": "nncli.reproduction",
     "resume": "nncli.resumption",
+    "run_sweep": "nncli.sweep",
     "summarize": "nncli.summary",
     "train": "nncli.api",
     "train_seeds": "nncli.many",

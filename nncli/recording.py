@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -27,9 +27,12 @@ from nncli.training.events import Ended, EpochEnded, Event
 from nncli.training.sanity import FirstLoss
 from nncli.training.trainer import Trainer, measure
 
+Halt: TypeAlias = Callable[[int], bool]
+"""Asked after every step, with the epochs that are whole: whether to stop."""
+
 
 class Interrupted(Exception):  # noqa: N818  # it is no error: the run is whole
-    """The training was ended by a signal, and its state is saved in ``run``."""
+    """The training was ended by a ``signal``, or, where that is 0, by its program; its state is saved in ``run``."""
 
     def __init__(self, run: Run, signal: int) -> None:
         self.run, self.signal = run, signal
@@ -65,6 +68,7 @@ def record(
     signal: Callable[[], int],
     observe: Callable[[Event], None],
     tracking: Tracking,
+    halt: Halt | None = None,
 ) -> None:
     """Run ``trainer``, and write what it tells.
 
@@ -75,11 +79,12 @@ def record(
         signal: The number of the signal that came, or 0.
         observe: Called with every event.
         tracking: Is told what is written of the epochs.
+        halt: Whether to stop, as a signal would have it, asked with the epochs that are whole.
 
     Raises:
         RunError: A file cannot be written; the last checkpoint is whole.
         DivergedError: The training left the finite numbers. The run holds the last good weights.
-        Interrupted: A signal came. The run holds the state of that moment.
+        Interrupted: A signal came, or ``halt`` said so. The run holds the state of that moment.
         RunError: A process that shares the training was lost. The same.
     """
     experiment = trainer.experiment
@@ -101,7 +106,11 @@ def record(
     if looks and trainer.steps == 0:
         with failure_recorded(run):
             look(0)
-    with closing(trainer.run(lambda: bool(signal()), due.steps)) as told:  # whatever happens, the others hear of it
+
+    def stop() -> bool:
+        return bool(signal()) or (halt is not None and halt(trainer.epoch))
+
+    with closing(trainer.run(stop, due.steps)) as told:  # whatever happens, the others hear of it
         with failure_recorded(run, MemoryError):
             events = chain([next(told)], told)  # all arrays are made before the first event
         for event in events:

@@ -23,7 +23,7 @@ from nncli.ensembles import Plan, begin_ensemble, plan_ensemble, start_member, t
 from nncli.errors import ConfigError, DataError, RunError
 from nncli.finishing import finish
 from nncli.ranks import ALONE, Ranks
-from nncli.recording import begin, heard, record, resolved
+from nncli.recording import Halt, begin, heard, record, resolved
 from nncli.run import Run, differences, digest_of, environment
 from nncli.run.outcome import says_how_it_ended
 from nncli.trackers import require, tracked
@@ -107,11 +107,12 @@ def resume(
 
 @dataclass(frozen=True)
 class Told:
-    """Who is told what; see ``resume``."""
+    """Who is told what; see ``resume``; and who says when to stop, see ``record``."""
 
     began: Callable[[Experiment, Run], None] = lambda experiment, run: None
     warned: Callable[[str], None] = lambda text: None
     observe: Callable[[Event], None] = lambda event: None
+    halt: Halt | None = None
 
 
 def bring_to_end(run: Run, config: Config, tables: Tables, told: Told, ranks: Ranks = ALONE) -> bool:
@@ -174,7 +175,7 @@ def _go_on(run: Run, before: Config, config: Config, tables: Tables | None, told
         run.write_json("summary.json", {"status": "running"})
         told.began(experiment, run)
         with tracked(run, resolved(experiment), warned) as tracking:
-            record(run, trainer, start, signal, told.observe, tracking)
+            record(run, trainer, start, signal, told.observe, tracking, told.halt)
 
 
 def _go_on_together(

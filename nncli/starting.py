@@ -10,7 +10,7 @@ import numpy as np
 from nncli.builder import Experiment
 from nncli.errors import GradientError
 from nncli.ranks import ALONE, Ranks
-from nncli.recording import Interrupted, begin, failure_recorded, heard, record, resolved
+from nncli.recording import Halt, Interrupted, begin, failure_recorded, heard, record, resolved
 from nncli.run import Run
 from nncli.trackers import tracked
 from nncli.training.events import Event
@@ -32,6 +32,7 @@ def start(
     warned: Callable[[str], None],
     observe: Callable[[Event], None],
     ranks: Ranks = ALONE,
+    halt: Halt | None = None,
 ) -> None:
     """Train ``experiment``, and write what comes of it to ``run``, whose lock the caller holds.
 
@@ -56,7 +57,7 @@ def start(
         if text := warning(experiment, start):
             warned(text)
         with tracked(run, resolved(experiment), warned) as tracking:
-            record(run, trainer, start, signal, observe, tracking)
+            record(run, trainer, start, signal, observe, tracking, halt)
 
 
 def _check_first(experiment: Experiment, run: Run, signal: Callable[[], int]) -> Proof:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bad_inputs import of_config, of_data, of_init, of_listing, of_many, of_runs, of_weights, of_yaml
+from bad_inputs import of_config, of_data, of_init, of_listing, of_many, of_runs, of_sweep, of_weights, of_yaml
 from bad_inputs.row import CONFIG, TABLE, Row
 
 from nncli.cli.main import main
@@ -34,6 +34,7 @@ ROWS = [
     *of_init.ROWS,
     *of_listing.ROWS,
     *of_many.ROWS,
+    *of_sweep.ROWS,
 ]
 LONGEST = 10
 """Seconds that a command may take: what waits for a pipe would wait for ever."""

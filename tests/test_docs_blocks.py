@@ -115,6 +115,12 @@ def test_every_config_loads(page: str, text: str, tmp_path: Path) -> None:
     text = text.replace("layers: [...]", "layers: [{units: 8, activation: relu}, {activation: softmax}]")
     content = yaml.safe_load(text)
     assert isinstance(content, dict), page
+    if "space" in content:  # a sweep
+        shutil.copytree(ROOT / "configs", tmp_path / "configs")
+        sweep = tmp_path / "configs/sweeps/s.yaml"
+        sweep.write_text(text, encoding="utf-8")
+        nncli.load_sweep(sweep)
+        return
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(WHOLE | content), encoding="utf-8")
     nncli.load_config(tmp_path / "c.yaml")
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nncli.cli.train import Config, Json
+from nncli.cli.train import Config, Jobs, Json, Scheduler
 
 
 def cv(
@@ -25,6 +25,8 @@ def cv(
     run: Annotated[
         Path | None, typer.Option(help="The directory of all runs; one that has begun goes on.", show_default=False)
     ] = None,
+    jobs: Jobs = 1,
+    scheduler: Scheduler = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
     json: Json = False,
 ) -> None:
@@ -44,5 +46,7 @@ def cv(
         raise NncliError(f"is one config too many: {files[0]} is the second", where=files[1], remedy=remedy)
     loaded = [load_config(file, overrides) for file in [config, *map(Path, files)]]
     with watched(quiet=quiet) as told:
-        found = cross_validate(*loaded, folds=folds, repeats=repeats, directory=run, told=told)
+        found = cross_validate(
+            *loaded, folds=folds, repeats=repeats, directory=run, jobs=jobs, scheduler=scheduler, told=told
+        )
     print_series(found, json=json)

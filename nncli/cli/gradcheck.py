@@ -57,7 +57,8 @@ def gradcheck(
 
 def _network(network: Path, overrides: list[str], inject: str | None, json: bool) -> bool:
     from nncli.cli.plain import print_json
-    from nncli.cli.proof import print_proof, progress
+    from nncli.cli.progress import progress
+    from nncli.cli.proof import print_proof
 
     with progress("gradcheck") as observe:
         proof = _prove(network, overrides, inject, observe)
@@ -83,7 +84,8 @@ def _prove(network: Path, overrides: list[str], inject: str | None, observe: Cal
 
 def _pieces(json: bool) -> bool:
     from nncli.cli.plain import print_json
-    from nncli.cli.proof import print_pieces, progress
+    from nncli.cli.progress import progress
+    from nncli.cli.proof import print_pieces
     from nncli.gradcheck.pieces import check_pieces, count_pieces
 
     checks, total = [], count_pieces()
@@ -103,7 +105,8 @@ def _self_test(json: bool) -> bool:
     from dataclasses import asdict
 
     from nncli.cli.plain import print_json
-    from nncli.cli.proof import print_self_test, progress
+    from nncli.cli.progress import progress
+    from nncli.cli.proof import print_self_test
     from nncli.gradcheck.self_test import count_faults, self_test
 
     checks, total = [], count_faults()

@@ -33,7 +33,7 @@ def lr_find(
     Prints a table and a suggestion and draws a picture. Nothing of the training is kept.
     """
     from nncli.cli.plain import print_json
-    from nncli.cli.proof import progress
+    from nncli.cli.progress import progress
     from nncli.config.loader import load_config
     from nncli.lr_find import find_learning_rate
     from nncli.plots.canvas import refuse_foreign, save

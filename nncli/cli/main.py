@@ -26,6 +26,7 @@ from nncli.cli import (
     reproduce,
     resume,
     runs,
+    sweep,
     train,
     validate,
 )
@@ -47,6 +48,7 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.command("train")(train.train)
 app.command("cv")(cv.cv)
+app.command("sweep")(sweep.sweep)
 app.command("resume")(resume.resume)
 app.command("reproduce")(reproduce.reproduce)
 app.command("validate")(validate.validate)

@@ -40,8 +40,10 @@ def is_drawn_on(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
-def wrapped(lines: Sequence[str], terminal: TextIO) -> Iterator[str]:
-    """The lines at the width of the terminal, broken between words."""
+def wrapped(lines: Sequence[str], terminal: TextIO, indent: str = "") -> Iterator[str]:
+    """The lines at the width of the terminal, broken between words; what goes on is indented so far."""
     columns = os.get_terminal_size(terminal.fileno()).columns or 80  # some are not told how wide they are
     for line in lines:
-        yield from textwrap.wrap(line, columns, break_long_words=False, break_on_hyphens=False)
+        yield from textwrap.wrap(
+            line, columns, break_long_words=False, break_on_hyphens=False, subsequent_indent=indent
+        )

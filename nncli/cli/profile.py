@@ -36,7 +36,7 @@ def profile(
     """
     from nncli.cli.console import stdout
     from nncli.cli.plain import print_json
-    from nncli.cli.proof import progress
+    from nncli.cli.progress import progress
     from nncli.config.loader import load_config
     from nncli.profile.advice import advise, kernels_text
     from nncli.profile.measure import profile_steps

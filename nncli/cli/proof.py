@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -11,7 +10,6 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from nncli.cli.console import Screen, stdout
@@ -49,32 +47,6 @@ MANY = 5
 SATURATED = 0.5
 """The share of flat slopes of a smooth activation that is worth a word."""
 MARKS: dict[Verdict, str] = {"right": "[green]ok[/green]", "wrong": "[red]WRONG[/red]", "not proven": "not proven"}
-
-
-@contextmanager
-def progress(text: str) -> Iterator[Callable[[float], None]]:
-    """A bar on stderr, for what takes more than a second; the yielded function is told the share that is done."""
-    console = Screen(stderr=True)
-    bar = Progress(
-        TextColumn(text),
-        BarColumn(bar_width=max(5, min(30, console.width // 4))),
-        TimeRemainingColumn(compact=True),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    task = bar.add_task("", total=1.0)
-
-    def observe(share: float) -> None:
-        if share < 1 and bar.get_time() - started > 1:
-            bar.start()
-        bar.update(task, completed=share)
-
-    started = bar.get_time()
-    try:
-        yield observe
-    finally:
-        bar.stop()
 
 
 def print_proof(proof: Proof) -> None:

@@ -45,7 +45,7 @@ def report(
 def _check(run: RunFiles) -> None:
     """Write the certificate of its trained weights into the run."""
     from nncli.certify import check_gradients
-    from nncli.cli.proof import progress
+    from nncli.cli.progress import progress
 
     with progress("gradcheck") as observe:
         proof = check_gradients(run, observe=observe)

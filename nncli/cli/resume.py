@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nncli.cli.train import Json, Overrides, alone
+from nncli.cli.train import Jobs, Json, Overrides, Scheduler, alone
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory, or latest.", show_default=False)]
 
@@ -19,6 +19,8 @@ def resume(
         typer.Argument(metavar="RUN", help="A run's directory, that of several, or latest.", show_default=False),
     ],
     overrides: Overrides = None,
+    jobs: Jobs = 1,
+    scheduler: Scheduler = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
     json: Json = False,
 ) -> None:
@@ -26,10 +28,15 @@ def resume(
     from nncli.cli.training import print_result, shown
     from nncli.many import is_series
     from nncli.resumption import resume as go_on
+    from nncli.sweep import is_sweep
 
+    if is_sweep(run):
+        alone(context, "nncli resume of a sweep")
+        _resume_sweep(run, overrides or [], jobs, scheduler, quiet=quiet, json=json)
+        return
     if is_series(run):
         alone(context, "nncli resume of several trainings")
-        _resume_series(run, overrides or [], quiet=quiet, json=json)
+        _resume_series(run, overrides or [], jobs, scheduler, quiet=quiet, json=json)
         return
     with shown(silent=quiet) as screen:
         trained = go_on(
@@ -44,14 +51,34 @@ def resume(
     print_result(trained, json=json)
 
 
-def _resume_series(directory: Path, overrides: list[str], *, quiet: bool, json: bool) -> None:
-    from nncli.cli.series import print_series, watched
+def _resume_sweep(
+    directory: Path, overrides: list[str], jobs: int, scheduler: str | None, *, quiet: bool, json: bool
+) -> None:
+    from nncli.cli.swept import print_swept, watched
+    from nncli.sweep import go_on
+    from nncli.sweep.running import begun
+
+    _refuse_changes(directory, overrides)
+    with watched(begun(directory), quiet=quiet, others=jobs > 1 or scheduler is not None) as told:
+        found = go_on(directory, jobs=jobs, scheduler=scheduler, told=told)
+    print_swept(found, json=json)
+
+
+def _refuse_changes(directory: Path, overrides: list[str]) -> None:
     from nncli.errors import NncliError
-    from nncli.many import go_on
 
     if overrides:
         message = f"holds several trainings, which go on as they began, without {overrides[0]}"
         raise NncliError(message, where=str(directory), remedy="leave it out, or begin anew in another directory")
+
+
+def _resume_series(
+    directory: Path, overrides: list[str], jobs: int, scheduler: str | None, *, quiet: bool, json: bool
+) -> None:
+    from nncli.cli.series import print_series, watched
+    from nncli.many import go_on
+
+    _refuse_changes(directory, overrides)
     with watched(quiet=quiet) as told:
-        found = go_on(directory, told)
+        found = go_on(directory, told, jobs=jobs, scheduler=scheduler)
     print_series(found, json=json)

@@ -38,7 +38,7 @@ def watched(*, quiet: bool) -> Iterator[Watched]:
             said = (f"{_words(name)} {figure(name, x)}".replace("validation", "val", 1) for name, x in own.items())
             screen.say(GAP.join([place, *said, f"({count(summary['epochs'], 'epoch')})"]))
 
-        yield Watched(screen.began, screen.warned, screen.observe, turn, done)
+        yield Watched(screen.began, screen.warned, screen.observe, turn=turn, done=done)
 
 
 def print_series(series: Series, *, json: bool) -> None:
@@ -84,7 +84,7 @@ def _spreads(metrics: Mapping[str, Mapping[str, Any]], confidence: float) -> Ite
         )
         for name, x in metrics.items()
     ]
-    return _table([head, *rows])
+    return table([head, *rows])
 
 
 def _differences(metrics: Mapping[str, Mapping[str, Any]], confidence: float) -> Iterator[str]:
@@ -99,7 +99,7 @@ def _differences(metrics: Mapping[str, Mapping[str, Any]], confidence: float) ->
         )
         for name, x in metrics.items()
     ]
-    return _table([head, *rows])
+    return table([head, *rows])
 
 
 def _interval_of(confidence: float) -> str:
@@ -110,7 +110,7 @@ def _interval(name: str, x: Mapping[str, Any]) -> str:
     return NOTHING if x["low"] is None else f"{figure(name, x['low'])} to {figure(name, x['high'])}"
 
 
-def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+def table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     """The first column begins at one place, the others end at one."""
     cells = [[*map(printable, row)] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,6 +11,15 @@ Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.",
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="KEY=VALUE", help="Changes to the config: training.epochs=20", show_default=False),
+]
+Jobs = Annotated[int, typer.Option(help="How many trainings at a time, in processes of this machine.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Train on the workers of a Dask cluster instead: tcp://host:8786. They need this folder at this path.",
+        show_default=False,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
@@ -27,14 +36,26 @@ def train(
             help="Train it by so many seeds on the same rows, and print how the figures spread.", show_default=False
         ),
     ] = None,
+    jobs: Annotated[int, typer.Option(help="With --seeds: how many trainings at a time, in processes.")] = 1,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="With --seeds: on the workers of a Dask cluster.", show_default=False),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
     json: Json = False,
 ) -> None:
     """Train the network of CONFIG; print the run's directory and its test metrics."""
+    from nncli.errors import NncliError
+
     if seeds is not None:
         alone(context, "nncli train --seeds")
-        _train_seeds(config, overrides or [], seeds, run, gradcheck=gradcheck, quiet=quiet, json=json)
+        by = {"jobs": jobs, "scheduler": scheduler}
+        _train_seeds(config, overrides or [], seeds, run, by, gradcheck=gradcheck, quiet=quiet, json=json)
         return
+    if jobs != 1 or scheduler is not None:
+        option = "--jobs" if jobs != 1 else "--scheduler"
+        remedy = "add --seeds N, or see `nncli cv` and `nncli sweep`; one training takes training.threads"
+        raise NncliError("is for several trainings", where=option, remedy=remedy)
     from nncli.api import train as run_training
     from nncli.cli.training import print_result, shown
     from nncli.config.loader import load_config
@@ -69,7 +90,15 @@ def alone(context: typer.Context, command: str) -> None:
 
 
 def _train_seeds(
-    config: Path, overrides: list[str], seeds: int, run: Path | None, *, gradcheck: bool, quiet: bool, json: bool
+    config: Path,
+    overrides: list[str],
+    seeds: int,
+    run: Path | None,
+    by: dict[str, Any],
+    *,
+    gradcheck: bool,
+    quiet: bool,
+    json: bool,
 ) -> None:
     from nncli.cli.series import print_series, watched
     from nncli.config.loader import load_config
@@ -81,5 +110,5 @@ def _train_seeds(
         raise NncliError(message, where="--gradcheck", remedy=remedy)
     loaded = load_config(config, overrides)
     with watched(quiet=quiet) as told:
-        found = train_seeds(loaded, seeds, directory=run, told=told)
+        found = train_seeds(loaded, seeds, directory=run, told=told, **by)
     print_series(found, json=json)

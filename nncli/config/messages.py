@@ -49,17 +49,15 @@ _TYPES = {
 }
 
 
-def complaints(error: ValidationError, content: dict[str, Any]) -> list[Complaint]:
-    """One complaint for each key path that ``error`` names; the alternatives of a union become one."""
-    from nncli.config.schema import Config
-
+def complaints(error: ValidationError, content: dict[str, Any], model: type[BaseModel]) -> list[Complaint]:
+    """One complaint for each key path of ``model`` that ``error`` names; the alternatives of a union become one."""
     by_path: dict[KeyPath, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
         by_path.setdefault(_path(detail, content), []).append(detail)
     # of the alternatives of a union, the one that got further in is the one that was meant
     around = {path[:length] for path in by_path for length in range(len(path))}
     meant = [(path, details) for path, details in by_path.items() if path not in around]
-    return [_complaint(path, details, *_known_keys(Config, path, content)) for path, details in meant[:MOST]]
+    return [_complaint(path, details, *_known_keys(model, path, content)) for path, details in meant[:MOST]]
 
 
 def _path(detail: ErrorDetails, content: Any) -> KeyPath:

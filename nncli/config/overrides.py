@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from nncli.config.document import DEEPEST, Document, KeyPath, display, parse_document, parse_scalar
@@ -10,6 +12,14 @@ from nncli.errors import ConfigError, Problem
 
 LONGEST = 80
 """Characters of an override that a message shows."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A value that takes the place of another, and where it is written."""
+
+    value: Any
+    place: str
 
 
 def apply_overrides(document: Document, overrides: list[str]) -> None:
@@ -37,7 +47,15 @@ def _apply(document: Document, override: str) -> None:
         raise ConfigError("is not KEY=VALUE", where=place, remedy="for example training.epochs=20")
     if len(keys) > DEEPEST:
         raise ConfigError(f"is nested deeper than {DEEPEST} levels", where=place)
-    value = _parse(text.strip(), place)
+    put(document, keys, _parse(text.strip(), place), place)
+
+
+def put(document: Document, keys: Sequence[str], value: Any, place: str) -> None:
+    """Put ``value`` at the path of ``keys``; whatever is said of it says that it stands at ``place``.
+
+    Raises:
+        ConfigError: There is no such path, and there cannot be one.
+    """
     path: KeyPath = ()
     inside: Any = document.value
     for key in keys:
@@ -49,12 +67,12 @@ def _apply(document: Document, override: str) -> None:
             if key not in map(str, range(len(inside))):
                 message = f"{display(path)} has no entry {key[:LONGEST]}: there are {len(inside)}, counted from 0"
                 raise ConfigError(message, where=place)
-            path, inside = (*path, int(key)), inside[int(key)]
+            path, there, inside = (*path, int(key)), True, inside[int(key)]
         elif isinstance(inside, dict):
-            path, inside = (*path, key), inside.get(key)
+            path, there, inside = (*path, key), key in inside, inside.get(key)
         else:
             raise ConfigError(f"{display(path)} is {inside!r} and holds nothing called {key!r}", where=place)
-        if path not in document.values and len(path) < len(keys):
+        if not there and len(path) < len(keys):
             document.replace(path, inside := {}, place)
     document.replace(path, value, place)
     document.overridden.add(path)

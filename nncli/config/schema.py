@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
@@ -428,6 +429,18 @@ class Config(Strict):
             path = self.data_path(key)
             content["data"][key] = None if path is None else str(path.resolve())
         content["report"]["mlflow"] = self.report.mlflow_place
+        return content
+
+    def written(self) -> dict[str, Any]:
+        """What the file says, without defaults, but with paths that lead to the same from anywhere, and a name."""
+        content = copy.deepcopy(self._document.value)
+        resolved = self.resolved()
+        content["name"] = resolved["name"]
+        for key in ("path", "validation_path", "test_path"):
+            if content["data"].get(key) is not None:
+                content["data"][key] = resolved["data"][key]
+        if isinstance(content.get("report"), dict) and "mlflow" in content["report"]:
+            content["report"]["mlflow"] = resolved["report"]["mlflow"]
         return content
 
     def untracked(self) -> Config:

@@ -18,6 +18,7 @@ class Purpose(IntEnum):
     GRADCHECK = 3
     NOISE = 4
     MEMBER = 5
+    SWEEP = 6
 
 
 def stream(seed: int, purpose: Purpose, *key: int) -> Generator:

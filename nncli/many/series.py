@@ -1,7 +1,8 @@
-"""The trainings of a plan, one after the other, in one directory; and what their figures come to."""
+"""The trainings of a plan, in one directory, whoever does them; and what their figures come to."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,20 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from nncli.builder import Experiment, Tables, build, read_tables
+from nncli.builder import Experiment, Tables, build
 from nncli.config.schema import Config
 from nncli.data.cells import Array
 from nncli.data.dataset import Dataset, fingerprint
 from nncli.data.preprocess import ClassEncoding
 from nncli.ensembles import end_recorded
-from nncli.errors import ConfigError, DataError, NncliError, Problem, RunError
-from nncli.finishing import finish
+from nncli.errors import ConfigError, DivergedError, NncliError, Problem, RunError
+from nncli.many.directory import made, refuse_taken
 from nncli.many.plan import MOST, Job, Plan
+from nncli.many.pool import carry_out, pool, refuse_crowd, refuse_jobs
 from nncli.many.result import result_of
-from nncli.resumption import Told, bring_to_end, is_whole
+from nncli.many.work import Done, Task, is_done, tables_of
+from nncli.recording import Interrupted
+from nncli.resumption import Told
 from nncli.run import PLAN, Run, first_free
-from nncli.run.files import cannot, sweep
-from nncli.run.lock import NAME as LOCK
+from nncli.run.files import sweep
 from nncli.run.lock import locked
 from nncli.text import count
 from nncli.trackers import require
@@ -65,6 +68,8 @@ def cross_validate(
     folds: int = 5,
     repeats: int = 1,
     directory: str | Path | None = None,
+    jobs: int = 1,
+    scheduler: str | None = None,
     told: Watched | None = None,
 ) -> Series:
     """Train ``config``, and ``other`` on the same folds, once for each fold of each repeat.
@@ -75,6 +80,8 @@ def cross_validate(
         folds: In how many the other rows are cut.
         repeats: How many times they are cut, each time anew.
         directory: Where the runs go; if they have begun there, they go on. By default the first free of runs/NAME-cv.
+        jobs: How many processes of this machine train; 1 for this one.
+        scheduler: The address of a Dask cluster, whose workers train in their place.
         told: Who is told what.
 
     Raises:
@@ -90,11 +97,17 @@ def cross_validate(
     names = [one.name_or_stem for one in configs]
     names[1:] = [f"{name}-2" if name == names[0] else name for name in names[1:]]
     plan = Plan("cv", dict(zip(names, configs, strict=True)), {"folds": folds, "repeats": repeats}, {}, {})
-    return _begin(plan, f"{names[0]}-cv", directory, told or Watched())
+    return _begin(plan, f"{names[0]}-cv", directory, _Workers(jobs, scheduler), told or Watched())
 
 
 def train_seeds(
-    config: Config, seeds: int, *, directory: str | Path | None = None, told: Watched | None = None
+    config: Config,
+    seeds: int,
+    *,
+    directory: str | Path | None = None,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    told: Watched | None = None,
 ) -> Series:
     """Train ``config`` by its seed and the ``seeds`` - 1 that follow, on the same rows: weights and order alone differ.
 
@@ -102,6 +115,8 @@ def train_seeds(
         config: As ``load_config`` has it.
         seeds: How many.
         directory: As ``cross_validate`` takes it; by default the first free of runs/NAME-seeds.
+        jobs: As ``cross_validate`` takes them, and ``scheduler``.
+        scheduler: Of a Dask cluster.
         told: Who is told what.
 
     Raises:
@@ -114,10 +129,10 @@ def train_seeds(
         message = "trains several networks by several seeds already"
         raise ConfigError([config.problem("ensemble", message, "leave it out (ensemble=null), or --seeds")])
     plan = Plan("seeds", {config.name_or_stem: config}, {"seeds": seeds}, {}, {})
-    return _begin(plan, f"{config.name_or_stem}-seeds", directory, told or Watched())
+    return _begin(plan, f"{config.name_or_stem}-seeds", directory, _Workers(jobs, scheduler), told or Watched())
 
 
-def go_on(directory: str | Path, told: Watched | None = None) -> Series:
+def go_on(directory: str | Path, told: Watched | None = None, *, jobs: int = 1, scheduler: str | None = None) -> Series:
     """Go on with what has begun in ``directory``: finished trainings are kept, one that was stopped is resumed.
 
     Raises:
@@ -127,7 +142,7 @@ def go_on(directory: str | Path, told: Watched | None = None) -> Series:
     """
     path = Path(directory)
     with locked(path):
-        return _train(path, _read_plan(path), None, told or Watched())
+        return _train(path, _read_plan(path), _Workers(jobs, scheduler), told or Watched())
 
 
 def is_series(path: str | Path) -> bool:
@@ -179,7 +194,14 @@ def _split(config: Config) -> dict[str, Any]:
 # -- beginning -------------------------------------------------------------------------------------------------------
 
 
-def _begin(plan: Plan, name: str, directory: str | Path | None, told: Watched) -> Series:
+@dataclass(frozen=True)
+class _Workers:
+    jobs: int
+    scheduler: str | None
+
+
+def _begin(plan: Plan, name: str, directory: str | Path | None, workers: _Workers, told: Watched) -> Series:
+    refuse_jobs(workers.jobs)
     for config in plan.configs.values():
         require(config)
     path = None if directory is None else Path(directory)
@@ -187,33 +209,16 @@ def _begin(plan: Plan, name: str, directory: str | Path | None, told: Watched) -
         begun = _read_plan(path)
         begun.refuse_other(plan, str(path))
         with locked(path):
-            return _train(path, begun, None, told)
+            return _train(path, begun, workers, told)
     if path is not None and (path.exists() or path.is_symlink()):
-        _refuse_taken(path)
+        refuse_taken(path)
     tables = _read(plan)
-    plan = _checked(plan, tables, told.warned)
-    path = first_free(name) if path is None else _made(path)
+    plan = _checked(plan, tables, told.warned, workers.jobs if workers.scheduler is None else 1)
+    path = first_free(name) if path is None else made(path)
     with locked(path):
         sweep(path)
         Run(path).write_json(PLAN, plan.to_json())
-        return _train(path, plan, tables, told)
-
-
-def _refuse_taken(path: Path) -> None:
-    """A directory that a killed process made, and wrote nothing to, is free."""
-    if not path.is_dir() or any(
-        found.name != LOCK and not found.name.startswith(f".{PLAN}") for found in path.iterdir()
-    ):
-        remedy = "nothing is written over: choose another --run"
-        raise RunError("exists already", where=str(path), remedy=remedy)
-
-
-def _made(path: Path) -> Path:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot("make", path, error) from None
-    return path
+        return _train(path, plan, workers, told)
 
 
 def _read_plan(path: Path) -> Plan:
@@ -222,36 +227,30 @@ def _read_plan(path: Path) -> Plan:
 
 def _read(plan: Plan) -> dict[str, Tables]:
     """The rows of each config; where two name the same, they are read once."""
-    read: list[tuple[Any, Tables]] = []
-    tables = {}
-    for name, config in plan.configs.items():
-        data = config.resolved()["data"]
-        found = next((rows for said, rows in read if said == data), None)
-        tables[name] = read_tables(config) if found is None else found
-        read.append((data, tables[name]))
-    return tables
+    return {name: tables_of(config) for name, config in plan.configs.items()}
 
 
 def _data(tables: Tables) -> str:
     return fingerprint(train=tables.train, validation=tables.validation, test=tables.test)
 
 
-def _checked(plan: Plan, tables: Mapping[str, Tables], warned: Callable[[str], None]) -> Plan:
+def _checked(plan: Plan, tables: Mapping[str, Tables], warned: Callable[[str], None], jobs: int) -> Plan:
     """The plan with what was left to the machine, once each training is known to be possible.
 
     What is wrong shows before any of the work.
 
     Raises:
         DataError, ConfigError: A training cannot be done.
-        NncliError: Two repeats have the same folds, or two configs have not.
+        NncliError: Two repeats have the same folds, or two configs have not; there is no memory for so many at a time.
     """
     machine: dict[str, dict[str, int]] = {}
     folds_of: dict[int, set[bytes]] = {}
     first: Dataset | None = None
+    largest = 1
     with _by_options(plan):
         for job in plan.jobs:
             experiment = build(job.config, tables[job.of])
-            refuse_too_large(experiment)
+            largest = max(largest, refuse_too_large(experiment).total)
             if not machine and plan.kind == "cv":
                 _warn_of_small_classes(experiment.dataset, plan.counts["folds"], warned)
             machine.setdefault(job.of, {"threads": experiment.threads, "shards": experiment.shards})
@@ -261,6 +260,7 @@ def _checked(plan: Plan, tables: Mapping[str, Tables], warned: Callable[[str], N
                     folds_of.setdefault(job.numbers["repeat"], set()).add(_rows(experiment).tobytes())
                 elif first is not None:
                     _refuse_other_rows(first, experiment)
+    refuse_crowd(jobs, largest)
     _refuse_the_same_folds(plan, folds_of)
     return plan.fitted(machine, {name: _data(rows) for name, rows in tables.items()})
 
@@ -331,42 +331,47 @@ def _refuse_other_rows(first: Dataset, experiment: Experiment) -> None:
 # -- training --------------------------------------------------------------------------------------------------------
 
 
-def _train(path: Path, plan: Plan, tables: Mapping[str, Tables] | None, told: Watched) -> Series:
+def _train(path: Path, plan: Plan, by: _Workers, told: Watched) -> Series:
     """Bring all trainings to their end; the caller holds the lock of ``path``."""
     sweep(path)
-    series, jobs = Run(path), plan.jobs
-    runs = {job.path: _run(path, job) for job in jobs}
+    series, jobs = Run(path), {job.path: job for job in plan.jobs}
+    runs = {name: _run(path, job) for name, job in jobs.items()}
+    numbers = {name: number for number, name in enumerate(jobs)}
     file = f"{plan.kind}.json"
-    left = [number for number, job in enumerate(jobs) if not _is_done(runs[job.path])]
+    left = deque(name for name, run in runs.items() if not is_done(run))
+    failed: list[Done] = []
+
+    def of(task: Task) -> Told:
+        told.turn(jobs[task.path], numbers[task.path], len(jobs))
+        return Told(told.began, told.warned, told.observe)
+
+    def ask() -> Task | None:
+        if failed or not left:
+            return None
+        job = jobs[left.popleft()]
+        return Task(str(path.resolve()), job.path, job.config.resolved(), plan.data[job.of])
+
+    def tell(task: Task, done: Done) -> None:
+        if done.status == "ended":
+            told.done(jobs[task.path], runs[task.path].read_json("summary.json"))
+        elif done.status != "interrupted":
+            failed.append(done)
+
     if not left:
         told.warned(f"{path} is complete: nothing is left to do")
-    elif tables is None:
-        tables = _read(plan)
-        _refuse_other_data(path, plan, tables)
     with end_recorded(series, file):
         if left:
             series.write_json(file, {"status": "running"})
-        try:
-            for number in left:
-                job = jobs[number]
-                assert tables is not None
-                told.turn(job, number, len(jobs))
-                _train_one(runs[job.path], job, tables[job.of], told)
-                told.done(job, runs[job.path].read_json("summary.json"))
-        except (Exception, SystemExit):
-            raise
-        except BaseException:  # Ctrl-C between two trainings
-            told.warned(f"stopped between two trainings; nncli resume {path} goes on")
-            raise
-        result = result_of(plan, {job.path: runs[job.path].read_json("summary.json") for job in jobs})
+            with pool(by.jobs, by.scheduler, 1, of, told.warned) as workers:
+                signal = carry_out(workers, path, ask, tell, told.warned)
+            if failed:
+                kind = DivergedError if failed[0].status == "diverged" else NncliError
+                raise kind(failed[0].problem)
+            if signal:
+                raise Interrupted(series, signal)
+        result = result_of(plan, {name: run.read_json("summary.json") for name, run in runs.items()})
         series.write_json(file, result)
     return Series(path, plan, result)
-
-
-def _train_one(run: Run, job: Job, tables: Tables, told: Watched) -> None:
-    _made(run.path.parent)
-    if bring_to_end(run, job.config, tables, Told(told.began, told.warned, told.observe)):
-        finish(run, job.config, told.warned)
 
 
 def _run(path: Path, job: Job) -> Run:
@@ -381,12 +386,3 @@ def _run(path: Path, job: Job) -> Run:
         if place.is_symlink():
             raise RunError("is a link", where=str(place), remedy="the directory keeps all of its runs in itself")
     return Run(place)
-
-
-def _is_done(run: Run) -> bool:
-    return (run.path / "config.yaml").exists() and is_whole(run)
-
-
-def _refuse_other_data(path: Path, plan: Plan, tables: Mapping[str, Tables]) -> None:
-    if any(_data(rows) != plan.data[name] for name, rows in tables.items()):
-        raise DataError("the data changed since the trainings began", where=str(path), remedy="train anew")

@@ -30,6 +30,8 @@ PLAN = "plan.json"
 """What marks a directory of several runs, and says which; see ``nncli.many``."""
 WEIGHTS = "nncli-weights-1"
 """The format of files of weights."""
+DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+"""libyaml's where it is there: of a sweep of small networks the other would take a tenth of the time."""
 MOST_OF_JSON = 2**26
 """Bytes that a JSON file of a run may have."""
 REPAIRED = ("summary.json", "preprocess.json")
@@ -148,7 +150,8 @@ class Run:
     def write_config(self, resolved: Mapping[str, Any]) -> None:
         """Write the config with every default; it trains the same network again."""
         header = "# Every default written out: nncli train on this file trains the same network again.\n"
-        write(self.path / "config.yaml", header + yaml.safe_dump(dict(resolved), sort_keys=False, allow_unicode=True))
+        text = yaml.dump(dict(resolved), Dumper=DUMPER, sort_keys=False, allow_unicode=True)
+        write(self.path / "config.yaml", header + text)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write ``content`` as strict JSON (a NaN is refused) to file ``name``."""

@@ -75,8 +75,8 @@ def _first_loss(experiment: Experiment, weights: Weights) -> int:
     return int(weights.theta.nbytes + weights.statistics.nbytes) + arrays.total
 
 
-def refuse_too_large(experiment: Experiment, memory: Memory | None = None) -> None:
-    """Refuse a training that takes more memory than there is, before it takes any.
+def refuse_too_large(experiment: Experiment, memory: Memory | None = None) -> Memory:
+    """Refuse a training that takes more memory than there is, before it takes any; return what it takes.
 
     Raises:
         ConfigError: At the units of the block that takes the most.
@@ -84,7 +84,7 @@ def refuse_too_large(experiment: Experiment, memory: Memory | None = None) -> No
     memory = memory_of(experiment) if memory is None else memory
     limit = memory_limit(memory.data)
     if limit is None or memory.total <= limit.bytes:
-        return
+        return memory
     size, network, config = experiment.batch_size, experiment.network, experiment.config
     blocks = [block for block in blocks_of(network, size, experiment.precision) if block.name.startswith("layers.")]
     entry = memory.parts["parameters"] + memory.parts["optimizer"]

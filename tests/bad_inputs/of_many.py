@@ -128,6 +128,14 @@ ROWS = [
         "many: holds a cross-validation of one config, and not a cross-validation of two configs; choose another --run",
         begun,
     ),
+    cv("no process", "c.yaml --jobs 0", "--jobs 0: must be between 1 and 1024"),
+    Row(
+        "processes for one training",
+        nothing,
+        "train c.yaml --jobs 2",
+        "--jobs: is for several trainings; add --seeds N, or see `nncli cv` and `nncli sweep`; "
+        "one training takes training.threads",
+    ),
     Row("one seed", nothing, "train c.yaml --seeds 1", "--seeds 1: must be between 2 and 1000"),
     Row(
         "seeds of an ensemble",

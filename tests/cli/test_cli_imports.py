@@ -69,6 +69,7 @@ def test_the_package_loads_nothing_until_it_is_asked_for_something(home: Path) -
         ("profile configs/digits.yaml --steps 5", CONFIG | {"rich", "scipy"}),  # numba loads scipy
         ("cv --help", TYPER),
         ("cv configs/iris.yaml --folds 2 training.epochs=2", CONFIG | {"safetensors", "scipy"}),
+        ("sweep --help", TYPER),
         ("validate --schema", CONFIG),
         ("validate configs/iris.yaml", CONFIG | {"rich"}),
         ("validate configs/iris.yaml --json", CONFIG | {"rich"}),

@@ -110,7 +110,7 @@ def test_the_figures_are_those_of_metrics_csv_also_after_a_stop(home: Path) -> N
         assert_true(frame, both)
 
 
-@pytest.mark.parametrize("columns", [16, 20, 40, 80, 200])
+@pytest.mark.parametrize("columns", [16, 40, 80])
 def test_it_fits_and_leaves_nothing_behind(home: Path, columns: int) -> None:
     began = time.monotonic()
     with digits(home, columns) as terminal:
@@ -219,7 +219,7 @@ def test_a_terminal_that_cannot_redraw_gets_the_plain_lines(home: Path, environm
         assert lines == piped.stderr.splitlines()[1:]
 
 
-@pytest.mark.parametrize("environment", [{"LANG": "C"}, {"LC_ALL": "POSIX"}, {"PYTHONIOENCODING": "latin-1"}], ids=str)
+@pytest.mark.parametrize("environment", [{"LC_ALL": "POSIX"}, {"PYTHONIOENCODING": "latin-1"}], ids=str)
 def test_a_terminal_without_the_block_characters_gets_ascii(home: Path, environment: dict[str, str]) -> None:
     with digits(home, 100, **environment) as terminal:
         terminal.read(lambda raw: pictures(raw) >= 3)

@@ -261,15 +261,12 @@ def test_interrupted_it_goes_on_by_resume_and_by_the_same_command_to_the_same_bi
 
 
 def test_stopped_between_two_trainings_it_says_how_to_go_on_and_does() -> None:
-    said: list[str] = []
+    def done(job: Any, summary: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
 
-    def turn(job: Any, number: int, jobs: int) -> None:
-        if number == 1:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        cross_validate(config(), folds=2, directory="out", told=Watched(warned=said.append, turn=turn))
-    assert said == ["stopped between two trainings; nncli resume out goes on"]
+    with pytest.raises(Interrupted, match="nncli resume out goes on"):
+        cross_validate(config(), folds=2, directory="out", told=Watched(done=done))
+    assert not Path("out/repeat-0/fold-1/config.yaml").exists()
     assert json.loads(Path("out/cv.json").read_text()) == {"status": "interrupted"}
     go_on("out")
     cross_validate(config(), folds=2, directory="whole")
@@ -301,8 +298,23 @@ def test_data_that_changed_are_refused() -> None:
         cross_validate(config(), folds=3, directory="out", told=stops_in(2, 1))
     frame = pl.read_csv("points.csv")
     frame.with_columns(pl.col("a") + 1).write_csv("points.csv")
-    with pytest.raises(NncliError, match="out: the data changed since the trainings began; train anew"):
+    with pytest.raises(NncliError, match="the data changed since the trainings began; train anew"):
         go_on("out")
+
+
+def test_processes_come_to_what_one_comes_to() -> None:
+    configs = [config(), config(file="wide.yaml")]
+    alone = cross_validate(*configs, folds=3, directory="one")
+    both = cross_validate(*configs, folds=3, directory="two", jobs=2)
+    assert trained("two") == trained("one")
+    assert without_seconds(dict(both.result)) == without_seconds(dict(alone.result))
+
+
+def test_a_training_that_diverges_in_another_process_ends_all_with_3() -> None:
+    diverging = ("optimizer={name: sgd, learning_rate: 1e30}", "model.layers.0.activation=relu")
+    ended = called("cv", "c.yaml", "--jobs", "2", "--run", "out", *diverging)
+    assert (ended.returncode, "training diverged" in ended.stderr) == (3, True)
+    assert json.loads(Path("out/cv.json").read_text())["status"] == "diverged"
 
 
 LONG = ["training.epochs=200", "training.checkpoint.every=50 epochs"]

@@ -26,9 +26,9 @@ import nncli
 from nncli.training.events import Event
 from runs import content, ensemble_content
 
-KILLS = int(os.environ.get("NNCLI_KILLS", "3"))
+KILLS = int(os.environ.get("NNCLI_KILLS", "2"))
 """Of whole commands, at random instants."""
-CALLS_BETWEEN = 1 if KILLS > 100 else 6
+CALLS_BETWEEN = 1 if KILLS > 100 else 13
 """The next kill in the midst of saving comes so many system calls later than the one before."""
 
 COMMAND = [sys.executable, "-m", "nncli.cli.main"]
@@ -194,7 +194,7 @@ def test_killed_behind_any_system_call_an_ensemble_goes_on_to_the_same_bits() ->
     whole = ensemble_content(nncli.train(config, directory="whole").path)
     calls = tried = 0
     while True:
-        calls += 30 * CALLS_BETWEEN if CALLS_BETWEEN > 1 else 1  # there are some 2,300
+        calls += 15 * CALLS_BETWEEN if CALLS_BETWEEN > 1 else 1  # there are some 2,300
         path = Path(f"run-{calls}")
         if not killed_behind(calls, lambda: nncli.train(config, directory=path)):  # noqa: B023
             break
