@@ -279,7 +279,7 @@ def _sort(path: Path, names: tuple[str, ...], texts: Mapping[str, dict[str, int]
         code[names.index(name)] = np.array([rank[text] for text in codes], np.float64)
     if not code:
         return
-    values = np.load(path, mmap_mode="r+")
+    values = np.load(path, mmap_mode="r+", allow_pickle=False)
     for rows in blocks(len(values), values):
         for j, new in code.items():
             values[rows, j] = _looked_up(values[rows, j], new)
