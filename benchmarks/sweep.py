@@ -18,7 +18,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 EPOCHS = 20
 CONFIG = f"""\
@@ -72,7 +75,34 @@ print(json.dumps({{"best": -search.best_score_, "trials": len(search.cv_results_
 """
 
 
-def contenders(trials: int, folder: Path) -> dict[str, list[str]]:
+@contextmanager
+def cluster(workers: int, folder: Path) -> Iterator[str]:
+    """The address of a Dask scheduler with so many workers, all of them processes of this machine."""
+    dask, about = str(Path(sys.executable).parent / "dask"), folder / "address.json"
+    quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment()}
+    where = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(about)]
+    processes = [subprocess.Popen([dask, "scheduler", *where], **quiet)]
+    try:
+        while not (about.exists() and about.read_text().rstrip().endswith("}")):
+            time.sleep(0.1)
+        address = json.loads(about.read_text())["address"]
+        worker = [dask, "worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+        processes += [subprocess.Popen(worker, **quiet) for _ in range(workers)]
+        time.sleep(5)
+        yield address
+    finally:
+        for process in processes[::-1]:
+            process.terminate()
+            process.wait()
+
+
+def environment() -> dict[str, str]:
+    """Of every process: one thread for matrix products."""
+    ours = {"OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore", "PYTHONPATH": str(Path(__file__).parent.parent)}
+    return os.environ | ours
+
+
+def contenders(trials: int, folder: Path, address: str) -> dict[str, list[str]]:
     """What is run, by its name."""
     (folder / "c.yaml").write_text(CONFIG)
     (folder / "s.yaml").write_text(SWEEP.format(trials=trials))
@@ -82,6 +112,7 @@ def contenders(trials: int, folder: Path) -> dict[str, list[str]]:
     return {
         "nncli, one process": nncli,
         "nncli, two processes": [*nncli, "--jobs", "2"],
+        "nncli, two Dask workers that were there": [*nncli, "--scheduler", address],
         "scikit-learn, one process": [*search, "1"],
         "scikit-learn, two processes": [*search, "2"],
     }
@@ -95,13 +126,12 @@ def main() -> None:
     arguments = parser.parse_args()
     seconds: dict[str, list[float]] = {}
     best: dict[str, float] = {}
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
-    environment |= {"PYTHONPATH": str(Path(__file__).parent.parent)}
     for _ in range(arguments.repeats):
-        with tempfile.TemporaryDirectory() as name:
-            for contender, command in contenders(arguments.trials, Path(name)).items():
+        with tempfile.TemporaryDirectory() as name, cluster(2, Path(name)) as address:
+            for contender, command in contenders(arguments.trials, Path(name), address).items():
+                settings: Any = {"cwd": name, "env": environment(), "capture_output": True, "text": True, "check": True}
                 began = time.perf_counter()
-                ended = subprocess.run(command, cwd=name, env=environment, capture_output=True, text=True, check=True)
+                ended = subprocess.run(command, **settings)
                 seconds.setdefault(contender, []).append(time.perf_counter() - began)
                 said = json.loads(ended.stdout)
                 best[contender] = said["best"]["value"] if isinstance(said["best"], dict) else said["best"]
