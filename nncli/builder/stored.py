@@ -153,7 +153,7 @@ def _hindrance(config: Config) -> tuple[str, str, str] | None:
         return "data.stored", "rows that no file has are in memory", "leave it out"
     if is_folder(path) or path.suffix.lower() == ".zst":
         what = "a folder of IDX files" if is_folder(path) else "a .zst file"
-        return "data.path", f"{what} is read into memory", f"save the rows as .csv, .parquet or .npz, {in_memory}"
+        return "data.path", f"{what} is read into memory", f"save the rows as .csv, .parquet, .npz or .npy, {in_memory}"
     for key, name in data.split.order.items():
         message = f"rows that are split by {name!r} have to be in memory together"
         remedy = f"give the parts as files: data.validation_path and data.test_path, {in_memory}"

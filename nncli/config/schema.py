@@ -127,7 +127,7 @@ class Data(Strict):
     """Where the rows come from: a built-in source, a file, or a program that hands them over."""
 
     source: Source | None = Field(None, description="a built-in data set or generator")
-    path: Text | None = Field(None, description="csv, tsv, parquet, npz, or a folder of IDX files")
+    path: Text | None = Field(None, description="csv, tsv, parquet, npz, or a folder of .npy or of IDX files")
     memory: bool = Field(
         False, description="of a run of an estimator: the rows came from a program; path may name a file with the same"
     )

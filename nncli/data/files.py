@@ -22,11 +22,16 @@ if TYPE_CHECKING:
     import polars as pl
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
-SUFFIXES = ".csv, .tsv (each also .gz or .zst), .parquet, .npz"
+SUFFIXES = ".csv, .tsv (each also .gz or .zst), .parquet, .npz, folders of .npy files"
 
 
 def kind_of(path: Path) -> str | None:
-    """Of which kind a file is by its name, compressed or not: ``.csv``, ``.tsv``, ``.parquet``, ``.npz``; or None."""
+    """Of which kind a file is by its name, compressed or not: ``.csv``, ``.tsv``, ``.parquet``, ``.npz``; or None.
+
+    A folder of arrays is of the kind of an archive of them.
+    """
+    if is_arrays(path):
+        return ".npz"
     match [suffix.lower() for suffix in path.suffixes]:
         case [*_, ".csv" | ".tsv" | ".parquet" | ".npz" as kind] | [*_, ".csv" | ".tsv" as kind, ".gz" | ".zst"]:
             return kind
@@ -47,7 +52,8 @@ def read_table(
     """Read the table in ``path``; a folder of IDX files is read by `read_idx_folder`.
 
     Args:
-        path: A ``.csv`` or ``.tsv`` (also ``.gz``, ``.zst``), ``.parquet`` or ``.npz`` file.
+        path: A ``.csv`` or ``.tsv`` (also ``.gz``, ``.zst``), ``.parquet`` or ``.npz`` file, or a folder of ``.npy``
+            files.
         target: The names of the target's columns; for npz of arrays, where none means ``y``.
         features: The names of the feature columns, None for all that are neither target nor dropped; for npz of
             arrays, where None means ``X``.
@@ -133,14 +139,22 @@ def _refuse_order(path: Path, order: Mapping[str, str] | None) -> None:
         raise DataError(message, where=path.name, remedy="give the rows as .csv or .parquet")
 
 
+def is_arrays(path: Path) -> bool:
+    """Whether ``path`` is a folder of arrays, each a ``.npy`` file."""
+    try:
+        return path.is_dir() and any(file.suffix.lower() == ".npy" for file in path.iterdir())
+    except (OSError, ValueError):  # whoever reads it says what is wrong
+        return False
+
+
 def is_folder(path: Path) -> bool:
-    """Whether ``path`` is a folder, which may hold IDX files.
+    """Whether ``path`` is a folder that may hold IDX files.
 
     Raises:
         DataError: Nobody can say: its name is too long, or a folder on the way is closed.
     """
     try:
-        return stat.S_ISDIR(path.stat().st_mode)
+        return stat.S_ISDIR(path.stat().st_mode) and not is_arrays(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # a null character is no part of a name
         return False
     except OSError as error:
@@ -162,12 +176,12 @@ def check_exists(path: Path) -> None:
     if is_folder(path):
         raise DataError("a folder, not a file", where=str(path), remedy=f"name one file: {SUFFIXES}")
     if path.exists():
+        if is_arrays(path):
+            return
         if what := irregular(path.stat().st_mode):
             remedy = "save its content as a file: a table is read more than once"
             raise DataError(f"{what}, not a file", where=str(path), remedy=remedy)
         return
-    if path.exists():  # reading it could last for ever
-        raise DataError("a pipe or a device, not a file", where=str(path), remedy=f"name a file: {SUFFIXES}")
     folder = path.parent
     if not folder.is_dir():
         raise DataError(f"no folder {str(folder)!r}", where=str(path), remedy="paths are relative to the config file")

@@ -1,4 +1,4 @@
-"""NumPy archives: named arrays, of which some are features and some the target."""
+"""NumPy archives, and folders of ``.npy`` files: named arrays, of which some are features and some the target."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import os
 import shutil
 import struct
 import sys
-import tokenize
 import warnings
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,32 +17,17 @@ import numpy as np
 from nncli.data.cells import Array
 from nncli.data.columns import choose_features, missing
 from nncli.data.maps import blocks, mapped_at, refuse_full_disk
+from nncli.data.npy import HEADERS, UNREADABLE, load_files
 from nncli.data.room import DEFLATE_RATIO, ON_DISK, refuse_too_large, refuse_too_many_columns
 from nncli.data.table import Table
 from nncli.errors import DataError, Problem
 from nncli.machine import memory_limit
-
-# What numpy.load and zipfile raise for damaged files.
-_UNREADABLE = (
-    ValueError,
-    OSError,
-    EOFError,
-    KeyError,
-    TypeError,
-    MemoryError,
-    RuntimeError,
-    SyntaxError,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 RATIOS = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE_RATIO}
 PIECE = 1 << 20
 LOCAL_HEADER, LOCAL_LENGTHS = 30, 26
 """Bytes in front of a member of a zip archive, beside its name and what follows that; and where their lengths stand
 (APPNOTE.TXT, 4.3.7)."""
-HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def read_npz(
@@ -56,10 +39,10 @@ def read_npz(
     weight: str | None = None,
     weight_needed: bool = True,
 ) -> Table:
-    """Read a ``.npz``. Nothing in it is ever unpickled.
+    """Read a ``.npz``, or a folder of ``.npy`` files. Nothing in it is ever unpickled.
 
     Args:
-        path: The archive.
+        path: The archive, or the folder.
         target: The names of the target arrays, (n,) or (n, k); none means ``y``.
         features: The names of the feature arrays, None means ``X``. Each is (n, ...): the sides of an image are
             laid out in one row. The columns are called ``X_0``, ``X_1``, ...; that of an array (n,) like the array.
@@ -154,6 +137,8 @@ def _load(
         for name in dict.fromkeys(names)
         if names.count(name) > 1
     ]
+    if path.is_dir():
+        return load_files(path, names, optional, problems, in_place=folder is not None)
     if not zipfile.is_zipfile(path):
         raise DataError("not an .npz archive", where=path.name, remedy="write it with `numpy.savez(path, X=X, y=y)`")
     try:
@@ -176,7 +161,7 @@ def _load(
                 return {name: _mapped(path, archive.zip, name, folder) for name in held}
             refuse_too_large(sum(sizes), path.name, memory_limit(), helps=ON_DISK)
             return {name: archive[name] for name in held}
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         if "Object arrays" in str(error):
             raise DataError(
                 "it holds Python objects, which could run code and are not loaded",

@@ -891,6 +891,6 @@ ROWS = [
         edits("c.yaml", "path: points.csv", "path: ., stored: true"),
         "train c.yaml",
         f"c.yaml:1:14  data.path: a folder of IDX files is read into memory, {ON_DISK} "
-        "save the rows as .csv, .parquet or .npz, or set data.stored: false",
+        "save the rows as .csv, .parquet, .npz or .npy, or set data.stored: false",
     ),
 ]

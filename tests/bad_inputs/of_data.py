@@ -586,7 +586,7 @@ ROWS = [
         writes("x.xlsx", zipped(TABLE)),
         (
             "x.xlsx: unknown kind of file '.xlsx'; known are .csv, .tsv (each also .gz or .zst), "
-            ".parquet, .npz, and folders of IDX files"
+            ".parquet, .npz, folders of .npy files, and folders of IDX files"
         ),
     ),
     file(
@@ -595,7 +595,7 @@ ROWS = [
         writes("x", TABLE),
         (
             "x: unknown kind of file 'x'; known are .csv, .tsv (each also .gz or .zst), .parquet, .npz, "
-            "and folders of IDX files"
+            "folders of .npy files, and folders of IDX files"
         ),
     ),
     file("a table that is not there", "poinst.csv", nothing, "poinst.csv: no such file; did you mean 'points.csv'?"),

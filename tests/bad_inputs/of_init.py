@@ -28,7 +28,8 @@ ROWS = [
     init(
         "init: a folder",
         nothing,
-        "run: a folder, not a file; name one file: .csv, .tsv (each also .gz or .zst), .parquet, .npz",
+        "run: a folder, not a file; name one file: .csv, .tsv (each also .gz or .zst), .parquet, .npz, "
+        "folders of .npy files",
         data="run",
     ),
     init("init: a pipe", pipe("t.csv"), "t.csv: a pipe, not a file; ...", data="t.csv"),

@@ -30,6 +30,43 @@ def test_npz_reads_X_and_y_by_default(tmp_path):  # noqa: N802
     assert table.place(2) == "t.npz row 3"
 
 
+def test_a_folder_of_arrays_is_read_as_an_archive_of_them(tmp_path):
+    arrays = {"X": np.arange(24.0).reshape(4, 3, 2), "z": np.asfortranarray(np.ones((4, 2), "f4")), "y": np.arange(4)}
+    archive = read_npz(tmp_path, features=("X", "z"), drop=("X_1",), **arrays)
+    (tmp_path / "t").mkdir()
+    for name, array in arrays.items():
+        np.save(tmp_path / "t" / f"{name}.npy", array)
+    folder = read_table(tmp_path / "t", target=(), features=("X", "z"), drop=("X_1",))
+    assert folder.feature_names == archive.feature_names
+    assert folder.features.dtype == archive.features.dtype
+    assert folder.features.tolist() == archive.features.tolist()
+    assert folder.target.tolist() == archive.target.tolist()
+    assert folder.place(2) == "t row 3"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda y: y.write_bytes(y.read_bytes()[:-1]),
+            r"t/y\.npy: not a whole \.npy file: it is said to hold 16 bytes",
+        ),
+        (lambda y: y.write_bytes(b"no array"), r"t/y\.npy: not a whole \.npy file: .*; write it with `numpy\.save"),
+        (lambda y: np.save(y, np.array([{}, 1], object)), r"t/y\.npy: it holds Python objects, which could run code"),
+        (lambda y: y.unlink(), r"t: no array 'y'.*; `data\.target` and `data\.features` name files without \.npy"),
+        (lambda y: (y.unlink(), y.symlink_to("X.npy")), r"t/y\.npy: a link, not a file; put the file itself there"),
+        (lambda y: np.save(y, np.arange(3)), r"t: arrays of different lengths: X 2, y 3"),
+    ],
+)
+def test_what_is_wrong_with_a_folder_of_arrays_is_named(tmp_path, change, message):
+    (tmp_path / "t").mkdir()
+    np.save(tmp_path / "t/X.npy", np.zeros((2, 3)))
+    np.save(tmp_path / "t/y.npy", np.arange(2))
+    change(tmp_path / "t/y.npy")
+    with pytest.raises(DataError, match=message):
+        read_table(tmp_path / "t", target=(), features=None, drop=())
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [("u1", "u1"), ("?", "u1"), ("f2", "f4"), ("f4", "f4"), ("f8", "f8"), ("i1", "f8"), ("u4", "f8"), ("f16", "f8")],

@@ -227,7 +227,7 @@ def test_no_target_named_lists_the_columns(refused):
 def test_an_unknown_suffix_lists_the_known_ones(refused):
     assert refused("a", "t.xls") == (
         "t.xls: unknown kind of file '.xls'; known are .csv, .tsv (each also .gz or .zst), .parquet, .npz, "
-        "and folders of IDX files"
+        "folders of .npy files, and folders of IDX files"
     )
 
 

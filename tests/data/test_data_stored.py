@@ -61,6 +61,8 @@ def mixed() -> dict[str, list[Any]]:
     }
 
 
+ARRAYS = "arrays"
+"""A folder of .npy files."""
 TARGETS = ("y", "y2", "kind", "a", "b")
 
 
@@ -71,6 +73,12 @@ def write(folder: Path, suffix: str) -> str:
         numbers = np.column_stack([columns[name] for name in ("whole", "y2")]).astype(np.float32)
         targets = {name: np.array(columns[name]) for name in ("y", "kind", "w")}
         np.savez(path, X=numbers, **targets, labels=np.column_stack([columns["a"], columns["b"]]))
+    elif suffix == ARRAYS:
+        path = folder / ARRAYS
+        path.mkdir()
+        np.save(path / "X.npy", np.asfortranarray(np.column_stack([columns["whole"], columns["y2"]])))
+        np.save(path / "y.npy", np.array(columns["y"]))
+        np.save(path / "kind.npy", np.array(columns["kind"]))
     elif suffix == ".parquet":
         pl.DataFrame(columns).write_parquet(path, row_group_size=130)
     else:
@@ -84,7 +92,7 @@ def config(folder: Path, file: str, target: Any, **changes: Any) -> Config:
     loss = "mse" if numbers else "binary_cross_entropy" if isinstance(target, list) or target == "labels" else None
     model = NUMBER if numbers else SOFTMAX if loss is None else {"layers": [{"activation": "sigmoid"}]}
     data = {"path": str(folder / file), "target": target, "stored": True, **changes.pop("data", {})}
-    if not file.endswith(".npz"):
+    if not file.endswith((".npz", ARRAYS)):
         names = target if isinstance(target, list) else [target]
         data.setdefault("drop", [*(name for name in TARGETS if name not in names), *(["w"] * ("weight" not in data))])
     return Config.model_validate({"data": data, "model": model, **({"loss": loss} if loss else {}), **changes})
@@ -111,6 +119,8 @@ CASES = [
     (".npz", "kind", {}),
     (".npz", "y", {"data": {"weight": "w"}}),
     (".npz", "labels", {}),
+    (ARRAYS, "kind", {}),
+    (ARRAYS, "y", {}),
 ]
 
 

@@ -26,7 +26,9 @@ def fits_into_memory(path: Path) -> bool:
     """
     limit = memory_limit()
     try:
-        if limit is None or irregular(path.stat().st_mode):  # opening a pipe would wait for its other end
+        if limit is None or (
+            irregular(path.stat().st_mode) and not path.is_dir()
+        ):  # opening a pipe would wait for its other end
             return True
         return bytes_in_memory(path) <= limit.bytes
     except (OSError, ValueError, zipfile.BadZipFile):
@@ -39,6 +41,8 @@ def bytes_in_memory(path: Path) -> int:
     Raises:
         OSError, ValueError: It cannot be said.
     """
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.glob("*.npy")) * NUMBER // 8
     suffixes = [suffix.lower() for suffix in path.suffixes]
     match suffixes:
         case [*_, ".npz"]:
