@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import nncli
@@ -137,6 +138,19 @@ def test_any_number_of_ranks_has_the_bits_of_one_process() -> None:
         assert found.stdout.count("completed") == 1
         assert found.stderr.count("epoch 12/12") == 1
         assert content(Path(f"of {ranks}")) == whole
+
+
+@needs_mpi
+def test_rows_on_disk_are_dealt_out_likewise() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 3))
+    np.savez("t.npz", X=X, y=X[:, 0] * X[:, 1] > 0)
+    Path("c.yaml").write_text(CONFIG.replace("{source: wine}", "{path: t.npz, target: y, stored: true}"))
+    whole = content(nncli.train(nncli.load_config("c.yaml"), directory="alone"))
+    found = run(2, "train", "c.yaml", "--run", "both", "-q")
+    assert found.returncode == 0, found.stderr
+    assert content(Path("both")) == whole
+    assert Path("both/cache/contents.json").is_file()
 
 
 @needs_mpi
