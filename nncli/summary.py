@@ -96,7 +96,6 @@ def summarize(config: Config) -> Summary:
     refuse_too_large(experiment, memory)
     splits = {"train": experiment.train, "validation": experiment.validation, "test": experiment.test}
     size, resolved = experiment.batch_size, config.resolved()
-    resolved["data"]["stored"] = experiment.dataset.cache is not None
     return Summary(
         resolved=resolved,
         task=experiment.dataset.task,

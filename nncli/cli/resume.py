@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nncli.cli.train import Jobs, Json, Overrides, Scheduler, alone
+from nncli.cli.train import Jobs, Json, Overrides, Scheduler, alone, shared
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory, or latest.", show_default=False)]
 
@@ -47,7 +47,7 @@ def resume(
             observe=screen.observe,
             preparing=screen.say,
             turn=screen.turn,
-            ranks=context.obj,
+            ranks=shared(context),
         )
     print_result(trained, json=json)
 

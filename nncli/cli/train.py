@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from nncli.ranks import Ranks
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)]
 Overrides = Annotated[
@@ -72,19 +75,26 @@ def train(
             warned=screen.warned,
             observe=screen.observe,
             turn=screen.turn,
-            ranks=context.obj,
+            ranks=shared(context),
         )
     print_result(trained, json=json)
+
+
+def shared(context: typer.Context) -> Ranks:
+    """The processes that share the command; this one, where nobody says that there are others."""
+    from nncli.ranks import ALONE
+
+    found: Ranks = context.obj or ALONE
+    return found
 
 
 def alone(context: typer.Context, command: str) -> None:
     """Refuse what one process does in several."""
     from nncli.errors import NncliError
-    from nncli.ranks import Ranks
 
-    ranks: Ranks = context.obj
-    if ranks.size > 1:
-        message = f"runs in one process, and {ranks.size} were started together"
+    size = shared(context).size
+    if size > 1:
+        message = f"runs in one process, and {size} were started together"
         raise NncliError(
             message, where=command, remedy="leave mpiexec out: nncli train and nncli resume share the work"
         )

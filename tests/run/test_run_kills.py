@@ -194,7 +194,7 @@ def test_killed_behind_any_system_call_an_ensemble_goes_on_to_the_same_bits() ->
     whole = ensemble_content(nncli.train(config, directory="whole").path)
     calls = tried = 0
     while True:
-        calls += 15 * CALLS_BETWEEN if CALLS_BETWEEN > 1 else 1  # there are some 2,300
+        calls += 2 * CALLS_BETWEEN if CALLS_BETWEEN > 1 else 1
         path = Path(f"run-{calls}")
         if not killed_behind(calls, lambda: nncli.train(config, directory=path)):  # noqa: B023
             break
