@@ -306,7 +306,7 @@ def test_a_signal_saves_and_exits_with_its_code(home: Path, number: signal.Signa
 WIDE = "model.layers=[{units: 600, activation: relu}, {units: 600, activation: tanh}, {activation: softmax}]"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143)])
 def test_a_signal_ends_the_gradcheck_before_a_training(home: Path, number: signal.Signals, code: int) -> None:
     command = [sys.executable, "-m", "nncli.cli.main", "train", "configs/digits.yaml", WIDE, "--gradcheck"]
     process = subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -38,7 +38,7 @@ def test_a_mutated_file_is_read_or_refused(tmp_path: Path, readers: tuple[str, .
         str(tmp_path),
         str(SEED),
         "0",
-        str(inputs(60)),
+        str(inputs(40)),
         *readers,
     ]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"NO_COLOR": "1"})

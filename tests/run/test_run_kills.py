@@ -26,7 +26,7 @@ import nncli
 from nncli.training.events import Event
 from runs import content, ensemble_content
 
-KILLS = int(os.environ.get("NNCLI_KILLS", "2"))
+KILLS = int(os.environ.get("NNCLI_KILLS", "1"))
 """Of whole commands, at random instants."""
 CALLS_BETWEEN = 1 if KILLS > 100 else 13
 """The next kill in the midst of saving comes so many system calls later than the one before."""
@@ -212,7 +212,7 @@ def test_killed_behind_any_system_call_an_ensemble_goes_on_to_the_same_bits() ->
 def test_a_signal_saves_and_a_second_one_in_the_midst_of_it_harms_nothing(
     number: int, code: int, whole: dict[str, Any]
 ) -> None:
-    for again in (False, True):
+    for again in (False, True) if number == signal.SIGINT else (False,):
         path = Path(f"run-{number}-{again}")
         process = start("train", "c.yaml", *LONG, "--run", str(path), preexec_fn=interruptible)
         wait_for(path / "checkpoints")
