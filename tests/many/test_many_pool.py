@@ -1,0 +1,51 @@
+"""Workers that die again and again: what they die of is found out, and nothing else is given up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nncli.many.pool import DEATHS, Pool, carry_out
+from nncli.many.work import STOP, Done, Task
+
+
+class Mortal(Pool):
+    """Two workers. Whoever has ``deadly`` dies, and takes with it what is done beside it, as in a broken pool."""
+
+    def __init__(self, deadly: str) -> None:
+        self._deadly, self._at = deadly, list[Task]()
+        self.beside: list[list[str]] = []
+
+    @property
+    def size(self) -> int:
+        return 2
+
+    def submit(self, task: Task) -> None:
+        self._at.append(task)
+
+    def next(self) -> list[tuple[Task, Done | None]]:
+        tasks, self._at = self._at, []
+        broken = any(task.path == self._deadly for task in tasks)
+        if broken:
+            self.beside.append([task.path for task in tasks if task.path != self._deadly])
+        return [(task, None if broken else Done("ended")) for task in tasks]
+
+
+def test_what_kills_every_worker_is_given_up_alone_and_the_others_are_done(tmp_path: Path) -> None:
+    left = [Task(str(tmp_path), f"trial-{number}", {}) for number in range(6)]
+    told: dict[str, Done] = {}
+    workers = Mortal("trial-2")
+    signal = carry_out(
+        workers,
+        tmp_path,
+        lambda: left.pop(0) if left else None,
+        lambda task, done: told.update({task.path: done}),
+        lambda text: None,
+    )
+    assert signal == 0
+    assert {path: done.status for path, done in told.items()} == {
+        f"trial-{number}": "failed" if number == 2 else "ended" for number in range(6)
+    }
+    assert f"{DEATHS} workers died of it" in told["trial-2"].problem
+    assert len(workers.beside) == DEATHS
+    assert workers.beside[-1] == []  # its last try had nothing beside it to die of
+    assert not (tmp_path / STOP).exists()
