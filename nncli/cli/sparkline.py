@@ -70,7 +70,9 @@ def sparkline(values: Sequence[float | None], ticks: str) -> str:
     low, high = ordered[0], ordered[max(int(TOP * (len(ordered) - 1)), min(1, len(ordered) - 1))]
 
     def tick(value: float) -> str:
-        share = (scale(value) - low) / (high - low) if high > low else 0.0
+        # above the top, a quotient may be infinite; of a span that is itself infinite, it may be no number, which min
+        # takes for what is above, too
+        share = min(1.0, (scale(value) - low) / (high - low)) if high > low else 0.0
         return ticks[min(len(ticks) - 1, int(share * len(ticks)))]
 
     return "".join(" " if value is None else tick(value) for value in values)

@@ -90,7 +90,7 @@ def test_names_from_strangers_stay_names() -> None:
     st.integers(34, 120),
     st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whatever_the_values_are_it_is_no_wider_than_there_is_room(
     values: list[list[float]], width: int, ascii_only: bool
 ) -> None:

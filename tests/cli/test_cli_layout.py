@@ -172,7 +172,7 @@ def test_a_minimizer_has_no_learning_rate_to_show() -> None:
     assert len(text(course, 80)) == 2
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.integers(1, 250),
     st.integers(1, 12),

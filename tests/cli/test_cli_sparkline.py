@@ -6,7 +6,7 @@ import doctest
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nncli.cli import sparkline as module
@@ -58,7 +58,10 @@ def test_what_is_not_finite_is_not_there() -> None:
     assert curve([1.0, math.inf, math.nan, None, 2.0]).resampled(5) == [1.0, None, None, None, 2.0]
 
 
-@given(st.lists(values, max_size=60))
+@given(st.lists(st.one_of(values, st.floats(allow_nan=False, allow_infinity=False)), max_size=60))
+@example([0.0, 1.0, 1.1125369292536007e-308])  # a span below the smallest normal number
+@example([0.0, 1.0, 5e-324])
+@example([-1.7e308, 1.7e308, 1.6e308])  # and one above the largest number
 def test_a_line_has_a_tick_for_each_value_and_keeps_their_order(points: list[float | None]) -> None:
     line = sparkline(points, TICKS)
     assert len(line) == len(points)

@@ -306,7 +306,7 @@ def test_the_json_schema_knows_names_and_settings() -> None:
     assert "beta1" in schema["$defs"]["Adam"]["properties"]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text() | st.binary())
 def test_any_content_ends_in_a_config_or_a_config_error(tmp_path: Path, content: str | bytes) -> None:
     raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
@@ -325,7 +325,7 @@ VALUES = st.recursive(
 KEYS = ["seed", "data.source", "data.split", "model.layers", "model.layers.0", "loss", "optimizer", "training", "name"]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=4))
 def test_any_value_at_any_key_ends_in_a_config_or_a_config_error(tmp_path: Path, values: dict[str, object]) -> None:
     content = yaml.safe_load(GOOD)

@@ -41,7 +41,7 @@ def test_a_name_is_one_line_of_bounded_length(name: str, longest: int) -> None:
         assert cut == name
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(NAMES)
 def test_a_name_is_drawn_letter_by_letter_and_without_a_warning(name: str) -> None:
     figure, _ = new_figure(label(name, 60), "x", "y")

@@ -47,7 +47,7 @@ def allowed(space: Space) -> list[dict[str, Any]]:
 
 
 @given(spaces())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_grid_has_every_combination_once_and_no_other(space: Space) -> None:
     grid, expected = list(space.grid()), allowed(space)
     assert sorted(map(str, grid)) == sorted(map(str, expected))
@@ -55,7 +55,7 @@ def test_a_grid_has_every_combination_once_and_no_other(space: Space) -> None:
 
 
 @given(spaces(), st.integers(0, 2**32))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_draws_and_corners_are_in_the_space_and_corners_have_all_that_there_is(space: Space, seed: int) -> None:
     expected, corners = allowed(space), list(space.corners())
     assert space.draw(np.random.default_rng(seed)) in expected
