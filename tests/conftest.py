@@ -27,8 +27,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 choose_products()  # as the command does: what is trained here has the bits of what is trained in a process of its own
 
-# A gate says the same of the same commit, so inputs that are made up are the same in each run. With NNCLI_FUZZ_SEED they
-# are others: in tests/fuzz those of that seed, elsewhere new ones each time, printed with how to make them again.
+# A gate says the same of the same commit, so inputs that are made up are the same in each run. NNCLI_FUZZ_SEED has
+# others made: in tests/fuzz those of that seed, elsewhere new ones each time, printed with how to make them again.
 repeatable = os.environ.get("NNCLI_FUZZ_SEED", "0") == "0"
 hypothesis.settings.register_profile("nncli", derandomize=repeatable, database=None, deadline=None, print_blob=True)
 hypothesis.settings.load_profile("nncli")
