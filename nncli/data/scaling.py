@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
@@ -72,7 +72,7 @@ class Scaling:
             w = weights[rows] / weights[rows].max()  # only their proportions count, and their sum may overflow
 
         def parts() -> Iterator[tuple[Array, Array | None]]:
-            for part in chunks(len(rows), d):
+            for part in chunks(len(rows), d, values):
                 x = values[rows[part]]
                 x = x if columns is None else x[:, columns]
                 yield signed_log(x.astype(np.float64)) if method == "log" else x, None if w is None else w[part]
@@ -81,7 +81,7 @@ class Scaling:
             case "standardize" | "log":
                 shift, scale = _mean_and_deviation(d, parts)
             case "robust":
-                shift, scale = _median_and_quartiles(d, parts)
+                shift, scale = _median_and_quartiles(values, rows, columns or range(d))
             case "minmax":
                 low, high = _range(d, parts)
                 with np.errstate(over="ignore"):
@@ -204,17 +204,16 @@ def _mean_and_deviation(d: int, parts: _Parts) -> tuple[Array, Array]:
     return mean, np.where(constant | (total == 0), 1.0, np.sqrt(np.maximum(variance, 0.0)))
 
 
-def _median_and_quartiles(d: int, parts: _Parts) -> tuple[Array, Array]:
+def _median_and_quartiles(values: Array, rows: Array, columns: Sequence[int]) -> tuple[Array, Array]:
     """The median (d,) and the distance (d,) of the quartiles, half the range where that is 0, 1 where both are."""
-    values = np.concatenate([x.astype(np.float64) for x, _ in parts()])
-    shift, scale = np.zeros(d), np.ones(d)
-    for j in range(d):
-        x = values[:, j]
+    shift, scale = np.zeros(len(columns)), np.ones(len(columns))
+    for i, j in enumerate(columns):
+        x = values[rows, j].astype(np.float64)
         x = x[~np.isnan(x)]
         if len(x):
-            low, first, shift[j], third, high = np.quantile(x, [0, 0.25, 0.5, 0.75, 1])
+            low, first, shift[i], third, high = np.quantile(x, [0, 0.25, 0.5, 0.75, 1])
             with np.errstate(over="ignore"):
-                scale[j] = third - first or (high - low) / 2 or 1.0
+                scale[i] = third - first or (high - low) / 2 or 1.0
     return shift, scale
 
 

@@ -9,6 +9,7 @@ from typing import NoReturn
 import numpy as np
 
 from nncli.data.cells import SHOWN, Array, Cells
+from nncli.data.maps import blocks
 from nncli.errors import DataError, Problem
 
 CHUNK = 1 << 18  # cells worked on at a time: 2 MB at float64, which stays in the cache
@@ -218,7 +219,6 @@ def shortened(problems: list[Problem], total: int) -> list[Problem]:
     return [*shown, Problem(f"and {total - len(shown)} more")] if total > len(shown) else shown
 
 
-def chunks(rows: int, columns: int) -> Iterator[slice]:
-    """Cut ``rows`` into consecutive slices of about `CHUNK` cells."""
-    step = max(1, CHUNK // max(1, columns))
-    return (slice(start, min(start + step, rows)) for start in range(0, rows, step))
+def chunks(rows: int, columns: int, *arrays: Array | None) -> Iterator[slice]:
+    """Cut ``rows`` into consecutive slices of about `CHUNK` cells; see ``maps.blocks`` for the ``arrays``."""
+    return blocks(rows, *arrays, rows=max(1, CHUNK // max(1, columns)))

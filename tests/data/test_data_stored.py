@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from nncli.builder import Place, Tables, build, load_dataset, read_dataset, read_tables
 from nncli.config.schema import Config
 from nncli.data import blocks as blocks_module
-from nncli.data import delimited, maps
+from nncli.data import delimited, maps, table
 from nncli.data.dataset import Dataset, Part, prepare
 from nncli.data.preprocess import Preprocessing
 from nncli.data.stored import preparing, shuffle
@@ -31,6 +32,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preparing, "ROWS", 70)
     monkeypatch.setattr(preparing, "CELLS", 600)
     monkeypatch.setattr(shuffle, "BUCKET", 1 << 14)
+    monkeypatch.setattr(table, "CHUNK", 1 << 10)
 
 
 def mixed() -> dict[str, list[Any]]:
@@ -233,3 +235,21 @@ def test_a_sample_has_every_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     asked = config(tmp_path, write(tmp_path, ".csv"), "kind", data={"preprocess": {"rare": 1}})
     found = read_dataset(asked, place=Place(beside=tmp_path))
     assert found.preprocessing.to_json()["target"]["classes"] == ["no", "perhaps, later", "yes"]
+
+
+def test_ten_times_the_rows_take_no_more_memory_of_arrays(tmp_path: Path) -> None:
+    """Both have more cells than a bucket, a block and a piece, and a fit on all of their rows."""
+    peaks = {}
+    for n in (4_000, 4_000, 40_000):  # the first time also makes what stays
+        folder = tmp_path / f"{n}"
+        folder.mkdir(exist_ok=True)
+        rng = np.random.default_rng(0)
+        np.save(folder / "X.npy", rng.standard_normal((n, 20)))
+        np.save(folder / "y.npy", rng.standard_normal(n))
+        asked = config(tmp_path, folder.name, "y", data={"drop": []})
+        tracemalloc.start()
+        read_dataset(asked, place=Place(beside=tmp_path))
+        peaks[n] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    places = 36_000 * 16  # bytes of where each row of the fit stands: in the table, and among themselves
+    assert peaks[40_000] < peaks[4_000] + places + 36_000 * 20 * 8 / 10, peaks

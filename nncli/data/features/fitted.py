@@ -333,7 +333,7 @@ def _with_gaps(values: Array, rows: Array) -> Array:
     """Which columns (d,) have a gap among ``rows``."""
     found = np.zeros(values.shape[1], bool)
     if values.dtype.kind == "f":
-        for part in chunks(len(rows), len(found)):
+        for part in chunks(len(rows), len(found), values):
             found |= np.isnan(values[rows[part]]).any(axis=0)
     return found
 
@@ -341,7 +341,9 @@ def _with_gaps(values: Array, rows: Array) -> Array:
 def _refuse_gaps(values: Array, names: tuple[str, ...], rows: Array, place: Callable[[int], str]) -> None:
     bad = BadCells(place)
     if values.dtype.kind == "f":
-        wrong = np.argwhere(np.isnan(values[rows]))
-        first = [(int(rows[r]), names[c], "empty cell", feature_remedy(names[c])) for r, c in wrong[:SHOWN]]
-        bad.add(len(wrong), first)
+        for part in chunks(len(rows), len(names), values):
+            some = rows[part]
+            wrong = np.argwhere(np.isnan(values[some]))
+            first = [(int(some[r]), names[c], "empty cell", feature_remedy(names[c])) for r, c in wrong[:SHOWN]]
+            bad.add(len(wrong), first)
     bad.refuse()

@@ -155,7 +155,7 @@ def _means(scaling: Scaling | Quantiles, values: Array, rows: Array, columns: li
     d = len(scaling.names)
     total, n = np.zeros(d), np.zeros(d)
     with np.errstate(over="ignore", invalid="ignore"):
-        for part in chunks(len(rows), d):
+        for part in chunks(len(rows), d, values):
             x = values[rows[part]]
             x = scaling.formula((x if columns is None else x[:, columns]).astype(np.float64, copy=False))
             there = ~np.isnan(x)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from numpy.typing import DTypeLike
 from nncli.data.cells import SHOWN, Array
 from nncli.data.dataset import Dataset, fingerprint, prepare, stratifies, task_of
 from nncli.data.features import Encoding, Features
-from nncli.data.maps import ArrayFile, blocks, give_back, refuse_full_disk
+from nncli.data.maps import ArrayFile, blocks, give_back, mapped, refuse_full_disk
 from nncli.data.preprocess import (
     ClassEncoding,
     LabelEncoding,
@@ -81,7 +83,10 @@ def prepare_tables(cache: Cache, tables: dict[str, Table], plan: Plan) -> Datase
     if plan.encoding.gaps == "refuse":
         for table in tables.values():
             _refuse_gaps(table)
-    preprocessing = plan.fitted or _fitted(train, labels, task, dealing, plan)
+    preprocessing = plan.fitted
+    if preprocessing is None:
+        with TemporaryDirectory(prefix="sample-", dir=cache.folder) as folder:
+            preprocessing = _fitted(_sample(dealing, labels, plan.draws(1), Path(folder)), task, plan)
     columns = _columns(train, preprocessing, plan.dtype)
     row = sum(int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype in columns.values())
     sizes = dealing.sizes | {name: len(table) for name, table in tables.items() if name != "train"}
@@ -196,58 +201,74 @@ class _Dealing:
         return self.shares.deal(kinds(), self.draw())
 
 
-def _fitted(table: Table, classes: _Classes | None, task: Task, dealing: _Dealing, plan: Plan) -> Preprocessing:
-    """Fitted on the training rows, or on some of them."""
-    sample = _sample(table, classes, dealing, plan.draws(1))
-    rows = np.arange(len(sample.rows))
-    fitted = Features.fit(
-        sample.table.cells, rows, plan.encoding, lambda i: table.place(int(sample.rows[i])), sample.table.weights
-    )
-    if classes is not None:
-        return Preprocessing(fitted, ClassEncoding.of(classes.labels[sample.classes], table, dealing.sizes["train"]))
-    if task == "multilabel":
-        return Preprocessing(fitted, LabelEncoding(table.target_names))
-    return Preprocessing(fitted, scaling_of(sample.table, rows, plan.target))
-
-
 @dataclass(frozen=True, eq=False)
 class _Sample:
-    """Some rows in memory, where they stand in their table, and which of the classes any training row has."""
+    """Some training rows, on disk again.
+
+    Attributes:
+        table: They alone.
+        rows: Where they stand in their table.
+        of: How many training rows they are drawn from.
+        classes: The classes that any of these has.
+    """
 
     table: Table
     rows: Array
-    classes: Array
+    of: int
+    classes: Array | None
+
+
+def _fitted(sample: _Sample, task: Task, plan: Plan) -> Preprocessing:
+    """Fitted on ``sample``."""
+    table, rows = sample.table, np.arange(len(sample.rows))
+    fitted = Features.fit(table.cells, rows, plan.encoding, lambda i: table.place(int(sample.rows[i])), table.weights)
+    if sample.classes is not None:
+        return Preprocessing(fitted, ClassEncoding.of(sample.classes, table, sample.of))
+    if task == "multilabel":
+        return Preprocessing(fitted, LabelEncoding(table.target_names))
+    return Preprocessing(fitted, scaling_of(table, rows, plan.target))
 
 
 def _sample_size(table: Table) -> int:
     return min(SAMPLE_ROWS, max(1, SAMPLE_CELLS // len(table.feature_names)))
 
 
-def _sample(table: Table, classes: _Classes | None, dealing: _Dealing, rng: Generator) -> _Sample:
-    """Training rows drawn without putting back; all of them, in their order, if they are few."""
-    left = dealing.sizes["train"]
+def _sample(dealing: _Dealing, classes: _Classes | None, rng: Generator, folder: Path) -> _Sample:
+    """Training rows drawn without putting back, into ``folder``; all of them, in their order, if they are few.
+
+    Raises:
+        DataError: No room on the disk.
+    """
+    table, left = dealing.table, dealing.sizes["train"]
     wanted = min(left, _sample_size(table))
     own = {"features": table.features, "target": table.target}
     if table.weights is not None:
         own["weights"] = table.weights
-    taken: dict[str, Any] = {name: np.empty((wanted, *cells.shape[1:]), cells.dtype) for name, cells in own.items()}
+    refuse_full_disk(folder, sum(wanted * (cells.nbytes // len(cells)) for cells in own.values()))
     places, there = np.empty(wanted, np.intp), np.zeros(0 if classes is None else len(classes.labels), bool)
     done = 0
-    for piece, parts in zip(_pieces(table), dealing.deal(), strict=True):
-        (rows,) = np.nonzero(parts == 0)
-        if classes is not None:
-            there[np.unique(classes.codes(piece)[rows])] = True
-        k = len(rows)
-        if wanted - done < left:
-            k = int(rng.hypergeometric(wanted - done, left - (wanted - done), len(rows))) if wanted > done else 0
-        left -= len(rows)
-        if k < len(rows):
-            rows = np.sort(rng.choice(rows, k, replace=False))
-        for name, values in taken.items():
-            values[done : done + k] = getattr(piece, name)[rows]
-        places[done : done + k] = piece.first_row + rows
-        done += k
-    return _Sample(replace(table, **taken, order={}), places, there)
+    with ExitStack() as files:
+        drawn = {
+            name: files.enter_context(ArrayFile(folder / f"{name}.npy", (wanted, *cells.shape[1:]), cells.dtype))
+            for name, cells in own.items()
+        }
+        for piece, parts in zip(_pieces(table), dealing.deal(), strict=True):
+            (rows,) = np.nonzero(parts == 0)
+            if classes is not None:
+                there[np.unique(classes.codes(piece)[rows])] = True
+            k = len(rows)
+            if wanted - done < left:
+                k = int(rng.hypergeometric(wanted - done, left - (wanted - done), len(rows))) if wanted > done else 0
+            left -= len(rows)
+            if k < len(rows):
+                rows = np.sort(rng.choice(rows, k, replace=False))
+            for name, file in drawn.items():
+                file.append(getattr(piece, name)[rows])
+            places[done : done + k] = piece.first_row + rows
+            done += k
+    found: dict[str, Any] = {name: mapped(folder / f"{name}.npy") for name in own}
+    labels = None if classes is None else classes.labels[there]
+    return _Sample(replace(table, **found, order={}), places, dealing.sizes["train"], labels)
 
 
 def _refuse_gaps(table: Table) -> None:
