@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 import warnings
 from pathlib import Path
-from types import ModuleType
 
 import yaml
-
-ROOT = Path(__file__).parent.parent
-
-
-def script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / f"docs/{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)  # where its dataclasses look for it
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_table_of_faults_is_the_self_test_s() -> None:
-    written = (ROOT / "docs/gradcheck.md").read_text(encoding="utf-8")
-    assert script("make_fault_table").page(written) == written, "run python docs/make_fault_table.py"
+from scripts import ROOT, script
 
 
 def test_the_config_reference_is_the_schema_s() -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
 import re
 import shlex
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,19 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from scripts import ROOT, script
 
 from nncli.builder import build
 from nncli.config.loader import config_of
 from nncli.data.dataset import Dataset
 from nncli.starter import draft
 
-ROOT = Path(__file__).parent.parent
-SPEC = importlib.util.spec_from_file_location("make_examples", ROOT / "docs/make_examples.py")
-assert SPEC is not None
-assert SPEC.loader is not None
-MAKER = importlib.util.module_from_spec(SPEC)
-sys.modules[SPEC.name] = MAKER  # where its dataclass looks for itself
-SPEC.loader.exec_module(MAKER)
+MAKER = script("make_examples")
 PAGE = MAKER.PAGE.read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE)
 NUMBER = re.compile(r"(?<![\w.])-?(?:\d{1,3}(?:,\d{3})+|\d+)\.?\d*(?:e[+-]\d+)?(?!\w)")

@@ -39,8 +39,10 @@ def nncli(*arguments: str, cwd: Path, **environment: str) -> subprocess.Complete
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with the shipped configs."""
     shutil.copytree(CONFIGS, tmp_path / "configs")
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
@@ -63,7 +65,6 @@ def write_idx(folder: Path, train: int, test: int) -> None:
 def test_shipped_config_trains_evaluates_and_passes_gradcheck(
     home: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(home)
     overrides = ["training.epochs=3"]
     if name.startswith("mnist"):
         write_idx(home / "stand-in", 400, 50)
@@ -98,7 +99,6 @@ def test_shipped_config_trains_evaluates_and_passes_gradcheck(
 def test_a_config_is_checked_where_its_run_is_before_it_was_trained(
     home: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(home)
     assert called("train", f"configs/{name}.yaml", "training.epochs=3").returncode == 0
     of_config, of_run = (
         json.loads(called("gradcheck", *what, "--json").stdout)
@@ -122,12 +122,12 @@ def test_training_talks_to_stderr_and_its_result_goes_to_stdout(home: Path) -> N
 
 
 def test_evaluation_shows_classes_and_confusion(home: Path) -> None:
-    nncli("train", "configs/iris.yaml", cwd=home)
-    evaluated = nncli("evaluate", "latest", cwd=home)
+    called("train", "configs/iris.yaml")
+    evaluated = called("evaluate", "latest")
     assert evaluated.returncode == 0
     assert "confusion matrix" in evaluated.stdout
     assert "versicolor" in evaluated.stdout
-    report = json.loads(nncli("evaluate", "runs/iris", "--json", "--split", "train", cwd=home).stdout)
+    report = json.loads(called("evaluate", "runs/iris", "--json", "--split", "train").stdout)
     assert np.sum(report["confusion"]) == report["rows"] == 120
     assert np.trace(report["confusion"]) == pytest.approx(report["metrics"]["accuracy"] * 120)
 
@@ -156,7 +156,6 @@ def test_evaluation_shows_classes_and_confusion(home: Path) -> None:
 def test_a_wrong_command_gets_a_line_and_exit_code_2(
     home: Path, arguments: list[str], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(home)
     result = called(*arguments)
     assert result.returncode == 2
     assert says in result.stderr
@@ -170,7 +169,7 @@ def test_five_mistakes_are_answered_by_five_lines_with_positions(home: Path) -> 
         assert old in text
         text = text.replace(old, new, 1)
     (home / "wrong.yaml").write_text(text)
-    result = nncli("train", "wrong.yaml", cwd=home)
+    result = called("train", "wrong.yaml")
     positions = [line.split("  ")[0] for line in result.stderr.splitlines() if "needs units" not in line]
     assert result.returncode == 2
     assert len(positions) == 5
@@ -217,26 +216,24 @@ def test_the_self_test_finds_every_fault(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_planted_fault_fails_with_the_guilty_tensor_named_first(home: Path) -> None:
-    result = nncli("gradcheck", "configs/iris.yaml", "--inject", "factor_1.001", cwd=home)
+    result = called("gradcheck", "configs/iris.yaml", "--inject", "factor_1.001")
     assert result.returncode == 1
     assert "found by: complex step, differences, Taylor, autograd" in result.stdout
     assert "backpropagation first goes wrong at layers.1.bias; then layers.1.weight" in result.stdout
     assert "the fault factor_1.001 was found, as it should be" in result.stdout
-    report = json.loads(nncli("gradcheck", "configs/iris.yaml", "--inject", "sign_flip", "--json", cwd=home).stdout)
+    report = json.loads(called("gradcheck", "configs/iris.yaml", "--inject", "sign_flip", "--json").stdout)
     assert not report["passed"]
     assert report["wrong"][0] == "layers.0.bias"
 
 
 def test_a_training_with_gradcheck_leaves_its_certificate(home: Path) -> None:
-    assert nncli("train", "configs/iris.yaml", "training.epochs=2", "--gradcheck", cwd=home).returncode == 0
+    assert called("train", "configs/iris.yaml", "training.epochs=2", "--gradcheck").returncode == 0
     certificate = json.loads((home / "runs/iris/gradcheck.json").read_text())
     assert certificate["passed"]
     assert {check["place"] for check in certificate["checks"]} == {"initial weights", "after 5 steps"}
     assert {check["rows"] for check in certificate["checks"]} == {1, 8}
     assert {check["term"] for check in certificate["checks"]} == {"loss", "penalty", "both"}
-    assert (
-        json.loads(nncli("gradcheck", "latest", "--json", cwd=home).stdout)["checks"][-1]["place"] == "trained weights"
-    )
+    assert json.loads(called("gradcheck", "latest", "--json").stdout)["checks"][-1]["place"] == "trained weights"
 
 
 def test_without_autograd_it_is_said_that_it_was_not_asked(home: Path) -> None:
@@ -281,7 +278,7 @@ def test_in_a_narrow_terminal_the_verdict_stays(home: Path, columns: int) -> Non
 
 
 def test_a_divergence_exits_with_3(home: Path) -> None:
-    result = nncli("train", "configs/two_layers.yaml", "optimizer.learning_rate=1e200", cwd=home)
+    result = called("train", "configs/two_layers.yaml", "optimizer.learning_rate=1e200")
     assert result.returncode == 3
     assert "runs/two_layers: training diverged: epoch 1, batch" in result.stderr
     assert "Traceback" not in result.stderr
@@ -300,7 +297,7 @@ def test_a_signal_saves_and_exits_with_its_code(home: Path, number: signal.Signa
     assert process.returncode == code
     assert "interrupted; nncli resume runs/iris goes on" in stderr
     assert json.loads((home / "runs/iris/summary.json").read_text())["status"] == "interrupted"
-    assert nncli("evaluate", "latest", cwd=home).returncode == 0
+    assert called("evaluate", "latest").returncode == 0
 
 
 WIDE = "model.layers=[{units: 600, activation: relu}, {units: 600, activation: tanh}, {activation: softmax}]"
