@@ -257,12 +257,11 @@ def test_a_divergence_in_one_shard_is_found() -> None:
 
 
 def test_threads_end_with_the_training() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     nncli.train(config("training.shards=4", "training.threads=3"))
-    for thread in threading.enumerate():
-        if thread.daemon:
-            thread.join(5)
-    assert threading.active_count() <= before
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+        assert not thread.is_alive()
 
 
 def test_what_a_thread_raises_comes_out_once_all_are_done() -> None:
