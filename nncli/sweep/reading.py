@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +44,7 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = ()) -> Sweep:
     try:
         base = load_config(place)
     except ConfigError as error:
-        if not place.is_file():  # it is the sweep that names what is not there
+        if not os.path.isfile(place):  # it is the sweep that names it; is_file would raise for a name of 300 letters
             (problem,) = error.problems
             where = f"{document.where(('config',))}  config"
             raise ConfigError(f"{place}: {problem.message}", where=where, remedy=problem.remedy) from None

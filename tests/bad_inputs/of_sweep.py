@@ -48,6 +48,11 @@ ROWS = [
         FITTING.replace("c.yaml", "d.yaml"),
         "s.yaml:1:9  config: d.yaml: no such file...",
     ),
+    sweep(
+        "a sweep of a config with a name that no file can have",
+        FITTING.replace("c.yaml", "c" * 300),
+        f"s.yaml:1:9  config: {'c' * 300}: cannot be read: File name too long",
+    ),
     sweep("a sweep without a space", "config: c.yaml\ntrials: 2\n", "s.yaml:1:1  space: missing"),
     sweep("a sweep of an unknown method", FITTING + "method: tpee\n", "s.yaml:4:9  method: unknown name 'tpee'..."),
     sweep("a sweep that never ends", f"config: c.yaml\n{RATE}", "s.yaml:1:1: random goes on for ever; say how many..."),
