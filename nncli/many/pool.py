@@ -210,14 +210,26 @@ def _of_worker(error: BaseException) -> NncliError:
     return NncliError(f"{type(error).__name__}: {error}", where="a worker of the cluster")
 
 
-def refuse_jobs(jobs: int) -> None:
-    """Refuse a number of processes that cannot be.
+def refuse_workers(jobs: int, scheduler: str | None) -> None:
+    """Refuse a number of processes, or the address of a scheduler, that cannot be; nobody is called yet.
 
     Raises:
-        NncliError: It is one.
+        NncliError: It is one, or Dask is not installed.
     """
     if not 1 <= jobs <= MOST_JOBS:
         raise NncliError(f"must be between 1 and {MOST_JOBS}", where=f"--jobs {jobs}")
+    if scheduler is None:
+        return
+    try:
+        from distributed.comm import get_address_host_port
+    except ImportError:
+        remedy = "pip install 'nncli[sweep]'"
+        raise NncliError("needs Dask, which is not installed", where="--scheduler", remedy=remedy) from None
+    try:
+        get_address_host_port(scheduler)
+    except ValueError as error:
+        remedy = "write it as dask scheduler tells it: tcp://host:8786"
+        raise NncliError(f"is no address: {error}", where=f"--scheduler {scheduler}", remedy=remedy) from None
 
 
 def refuse_crowd(jobs: int, each: int) -> None:
@@ -262,11 +274,8 @@ def pool(
 
 @contextmanager
 def _connected(address: str) -> Iterator[Client]:
-    try:
-        from distributed import Client
-    except ImportError:
-        remedy = "pip install 'nncli[sweep]'"
-        raise NncliError("needs Dask, which is not installed", where="--scheduler", remedy=remedy) from None
+    from distributed import Client
+
     try:
         client = Client(address, timeout=ANSWER, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:

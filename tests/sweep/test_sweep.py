@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from nncli.errors import NncliError
 from nncli.many.work import Task, do
 from nncli.sweep import Watched, go_on, load_sweep, run_sweep
 from nncli.sweep.pictures import pictures
+from nncli.sweep.proposing import STARTUP, Model
 from nncli.sweep.search import Search
 from nncli.sweep.trial import Trial
 from runs import content
@@ -175,12 +177,47 @@ def test_a_trial_that_diverges_is_the_worst_and_ends_nothing() -> None:
     found = run_sweep(load_sweep("d.yaml"), directory="d")
     assert found.result["states"] == {"completed": 1, "diverged": 1}
     assert found.result["best"]["values"] == {"optimizer.learning_rate": 1e-2}
+    assert go_on("d").result == found.result  # in the same words
     Path("e.yaml").write_text(text.replace("1e-2", "2e30"))
     ended = called("sweep", "e.yaml", "--run", "e")
     assert ended.returncode == 3
-    assert "e: none of 2 trials came to a result: e/trial-0: training diverged" in ended.stderr.replace(
-        os.getcwd() + "/", ""
-    )
+    why = json.loads(Path("e/sweep.json").read_text())["trials"][0]["problem"]
+    assert re.fullmatch(r"epoch 1, batch \d+: .* is not finite", why)  # no path: it is the same wherever it was trained
+    assert f"1/2  trial-0  diverged: {why}\n" in ended.stderr
+    assert f"e: none of 2 trials came to a result: trial-0 diverged: {why}; narrow the space" in ended.stderr
+
+
+def test_what_hinders_one_trial_hinders_all_and_is_no_fault_of_theirs() -> None:
+    whole = run_sweep(load_sweep("s.yaml", ["trials=3"]), directory="whole")
+    run_sweep(load_sweep("s.yaml", ["trials=2"]), directory="s")
+    data = dict(np.load("rings.npz"))
+    before = Path("rings.npz").read_bytes()
+    np.savez("rings.npz", X=data["X"] + 1, y=data["y"])
+    with pytest.raises(NncliError, match=r"the data changed since .*; then nncli resume s goes on"):
+        run_sweep(load_sweep("s.yaml", ["trials=3"]), directory="s")
+    assert json.loads(Path("s/sweep.json").read_text())["states"] == {"completed": 2, "waiting": 1}
+    Path("rings.npz").write_bytes(before)
+    assert go_on("s").result["states"] == whole.result["states"]
+    assert swept("s") == swept("whole")
+
+
+def test_a_key_within_another_that_the_space_has_too_is_laid_over_it() -> None:
+    space = "space={optimizer.momentum: [0.5], optimizer: [sgd, {name: sgd, nesterov: true}]}"
+    sweep = load_sweep("s.yaml", [space, "method=grid", "trials=null"])
+    configs = [sweep.config(values).resolved()["optimizer"] for values in sweep.space.grid()]
+    assert [(one["momentum"], one["nesterov"]) for one in configs] == [(0.5, False), (0.5, True)]
+
+
+def test_an_override_names_a_key_of_the_space_as_the_file_does() -> None:
+    sweep = load_sweep("s.yaml", ["space.optimizer.learning_rate=[0.5]", "set.training.epochs=7", "trials=1"])
+    assert {d.key: d.values for d in sweep.space.dimensions}["optimizer.learning_rate"] == (0.5,)
+    assert len(sweep.space.dimensions) == 4
+    assert sweep.base.training.epochs == 7
+
+
+def test_comparisons_fit_the_longest_of_the_trials() -> None:
+    over = ["method=grid", "trials=null", "pruning=median"]
+    assert load_sweep("s.yaml", [*over, "space={training.epochs: [2, 40]}"]).rungs == (10, 20, 30)
 
 
 # -- who ends early --------------------------------------------------------------------------------------------------
@@ -241,6 +278,21 @@ def test_a_model_looks_where_it_was_good_and_goes_on_as_if_it_had_not_been_stopp
     assert swept("half") == swept("whole")
     values = np.array([trial["value"] for trial in whole.result["trials"]])
     assert np.median(values[15:]) < np.median(values[:10])
+
+
+def test_a_model_learns_from_what_diverges() -> None:
+    """The figure gets better up to where all trainings diverge."""
+    sweep = load_sweep("s.yaml", ["method=tpe", "trials=60", "space={optimizer.learning_rate: {uniform: [0.001, 1]}}"])
+    model, trials = Model(sweep), list[Trial]()
+    for number in range(60):
+        trial = Trial(number, model.propose(trials))
+        rate = trial.values["optimizer.learning_rate"]
+        trial.state, trial.value = ("completed", 1 - rate) if rate < 0.4 else ("diverged", None)
+        trials.append(trial)
+    diverged = [trial.state == "diverged" for trial in trials]
+    assert sum(diverged[:STARTUP]) > STARTUP / 3  # as it is at random
+    assert sum(diverged[30:]) < 20  # all 30 of them, if it is told nothing
+    assert max(trial.values["optimizer.learning_rate"] for trial in trials if trial.state == "completed") > 0.38
 
 
 def test_without_optuna_it_is_said_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,12 +402,12 @@ def test_a_worker_that_sees_another_folder_or_is_another_version_says_so(tmp_pat
     config = nncli.load_config("c.yaml").resolved()
     elsewhere = do(Task(str(tmp_path / "nowhere"), "trial-0", config))
     assert (elsewhere.status, "all workers need the same folder at the same path" in elsewhere.problem) == (
-        "failed",
+        "hindered",
         True,
     )
     run_sweep(load_sweep("s.yaml", ["trials=1"]), directory="s")
     other = do(Task(str(tmp_path / "s"), "trial-1", config, version="0.0.9"))
-    assert (other.status, "and the trainings began with 0.0.9" in other.problem) == ("failed", True)
+    assert (other.status, "and the trainings began with 0.0.9" in other.problem) == ("hindered", True)
     assert not Path("s/trial-1").exists()
 
 
