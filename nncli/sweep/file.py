@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeAlias
 
 from annotated_types import Ge, Gt, Le, MinLen
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from nncli.config.pieces import Strict
 from nncli.config.schema import Name, Seed, Text
@@ -16,23 +16,35 @@ MOST_TRIALS = 100_000
 KINDS = ("choice", "integer", "log_integer", "uniform", "log_uniform")
 
 
+_ENDS: dict[str, Any] = {"minItems": 2, "maxItems": 2}
+_ABOVE_0: dict[str, Any] = {**_ENDS, "items": {"exclusiveMinimum": 0}}
+
+
 class Range(Strict):
     """What a key of the config may be: one of the five kinds."""
 
     choice: Annotated[list[Any], MinLen(1)] | None = Field(None, description="one of these, whatever they are")
-    integer: list[Whole] | None = Field(None, description="[lowest, highest] whole number")
-    log_integer: list[Whole] | None = Field(None, description="the same, each order of magnitude as likely as the next")
-    uniform: list[Real] | None = Field(None, description="[lowest, highest] number")
-    log_uniform: list[Real] | None = Field(None, description="the same, each order of magnitude as likely as the next")
+    integer: list[Whole] | None = Field(None, description="[lowest, highest] whole number", json_schema_extra=_ENDS)
+    log_integer: list[Whole] | None = Field(
+        None, description="the same, each order of magnitude as likely as the next", json_schema_extra=_ABOVE_0
+    )
+    uniform: list[Real] | None = Field(None, description="[lowest, highest] number", json_schema_extra=_ENDS)
+    log_uniform: list[Real] | None = Field(
+        None, description="the same, each order of magnitude as likely as the next", json_schema_extra=_ABOVE_0
+    )
     steps: Annotated[int, Ge(1), Le(MOST_TRIALS)] | None = Field(None, description="on a grid: how many values")
     when: dict[str, Any] | None = Field(
         None, description="only there when these other keys of the space have this value, or one of a list of values"
     )
 
 
+_NAMED = ConfigDict(json_schema_extra={"required": ["name"]})
+
+
 class Median(Strict):
     """After some epochs each time, the worse half of those that came so far ends."""
 
+    model_config = _NAMED
     name: Literal["median"] = "median"
     every: Annotated[int, Ge(1)] | Literal["auto"] = Field(
         "auto", description="after so many epochs each time; auto: a quarter of training.epochs"
@@ -52,6 +64,7 @@ class Median(Strict):
 class Halving(Strict):
     """Successive halving: of those that came so far one of some goes on, for as many times the epochs."""
 
+    model_config = _NAMED
     name: Literal["halving"] = "halving"
     first: Annotated[int, Ge(1)] | Literal["auto"] = Field(
         "auto", description="after how many epochs first; auto: training.epochs / factor³"
