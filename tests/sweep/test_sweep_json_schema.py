@@ -44,8 +44,8 @@ def test_a_shipped_sweep_names_the_schema_and_passes_it(path: Path) -> None:
 
 RIGHT = {
     "choices of all kinds": "space: {optimizer: [adam, {name: sgd, momentum: 0.9}], training.batch_size: [8, full]}",
-    "whole layers": "space: {model.layers: [[{activation: softmax}], [{units: 4, norm: batch}, {activation: softmax}]]}",
-    "a key of an entry": "space: {model.layers.0.units: {integer: [2, 9]}, model.layers.0.activation.negative_slope: [0.1]}",
+    "whole layers": "space: {model.layers: [[{activation: softmax}], [{units: 4}, {activation: softmax}]]}",
+    "a key of an entry": "space: {model.layers.0.units: [2, 9], model.layers.0.activation.negative_slope: [0.1]}",
     "a choice that depends": "space: {seed: [1, 2], optimizer.momentum: {choice: [0, 0.9], when: {seed: [1]}}}",
     "null and a mapping": "space: {training.early_stopping: [null, {patience: 3}], training.clip_norm: [null, 1]}",
     "a grid": "space: {optimizer.learning_rate: {log_uniform: [1e-3, 1], steps: 3}}\nmethod: grid\ntrials: null",
