@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import signal
@@ -162,6 +163,7 @@ class Cluster(Pool):
 
     def __init__(self, client: Client, warned: Callable[[str], None]) -> None:
         self._client, self._warned = client, warned
+        self._address = client.scheduler.address
         self._at: dict[Any, Task] = {}
         self._size, self._due, self._lonely = 1, 0.0, False
 
@@ -170,24 +172,33 @@ class Cluster(Pool):
         now = time.monotonic()
         if now >= self._due:
             self._due = now + COUNTED
-            workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+            with self._reached():
+                workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
             if not workers and not self._lonely:
                 self._warned("the scheduler has no workers: they are waited for")
             self._lonely = not workers
             self._size = max(1, sum(int(worker["nthreads"]) for worker in workers))
         return self._size
 
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """What is asked of the scheduler within; which may have ended, or its machine."""
+        with suppress(OSError):
+            yield
+            if self._client.status == "running":
+                return
+        remedy = "what was done is kept: start it again, or go on without it, by nncli resume"
+        raise NncliError("is gone", where=f"--scheduler {self._address}", remedy=remedy)
+
     def submit(self, task: Task) -> None:
         self._at[self._client.submit(do, task, pure=False)] = task
 
     def next(self) -> list[tuple[Task, Done | None]]:
         from distributed import KilledWorker, wait
+        from distributed.client import FuturesCancelledError
 
-        with suppress(TimeoutError):
+        with self._reached(), suppress(TimeoutError, FuturesCancelledError):  # of those it is found out below
             wait(list(self._at), timeout=WAIT, return_when="FIRST_COMPLETED")
-        if self._client.status != "running":
-            message = "is gone"
-            raise NncliError(message, where=f"scheduler {self._client.scheduler}", remedy="start it, and go on")
         found: list[tuple[Task, Done | None]] = []
         for future in [future for future in self._at if future.done()]:
             task = self._at.pop(future)
@@ -197,7 +208,8 @@ class Cluster(Pool):
                     raise _of_worker(error)
                 found.append((task, None))
             elif future.status == "finished":
-                found.append((task, future.result()))
+                with self._reached():
+                    found.append((task, future.result()))
             else:  # lost or cancelled, with the worker that had it
                 found.append((task, None))
         return found
@@ -276,14 +288,20 @@ def pool(
 def _connected(address: str) -> Iterator[Client]:
     from distributed import Client
 
+    for name in ("distributed.client", "distributed.core", "distributed.utils"):  # what ends is said in our words
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=ANSWER, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         remedy = "dask scheduler starts one, and tells its address"
         raise NncliError(f"no scheduler answers: {reason}", where=f"--scheduler {address}", remedy=remedy) from None
-    with client, client.as_current():
-        yield client
+    try:
+        with client.as_current():
+            yield client
+    finally:
+        with suppress(OSError):  # which has gone before
+            client.close()
 
 
 def carry_out(

@@ -357,8 +357,8 @@ if __name__ == "__main__":
 
 
 @contextmanager
-def separate() -> Iterator[tuple[str, int]]:
-    """The address of a scheduler, and the number of a worker: two of them, each a process of its own."""
+def separate() -> Iterator[tuple[str, int, int]]:
+    """The address of a scheduler, and the numbers of a worker, of which there are two, and of its process."""
     dask = str(Path(sys.executable).parent / "dask")
     about = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", "address.json"]
     processes = [subprocess.Popen([dask, "scheduler", *about], **QUIET)]
@@ -367,7 +367,7 @@ def separate() -> Iterator[tuple[str, int]]:
         address = json.loads(Path("address.json").read_text())["address"]
         worker = [dask, "worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
         processes += [subprocess.Popen(worker, **QUIET) for _ in range(2)]
-        yield address, processes[1].pid
+        yield address, processes[1].pid, processes[0].pid
     finally:
         for process in processes[::-1]:
             process.terminate()
@@ -375,26 +375,38 @@ def separate() -> Iterator[tuple[str, int]]:
 
 
 @contextmanager
-def local() -> Iterator[tuple[str, int]]:
+def local() -> Iterator[tuple[str, int, int]]:
     """The same of a cluster whose workers have nannies, by which a dead one is followed by another."""
     Path("local.py").write_text(LOCAL)
     pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
     with subprocess.Popen([sys.executable, "local.py"], **pipes) as process:
         assert process.stdout is not None
         address, first, _ = process.stdout.readline().split()
-        yield address, int(first)
+        yield address, int(first), process.pid
         process.communicate()
 
 
 @pytest.mark.parametrize("cluster", [separate, local])
 def test_on_a_cluster_whose_worker_is_killed_nothing_is_lost(cluster: Any, long: dict[str, Any]) -> None:
     """They talk over the loopback."""
-    with cluster() as (address, worker):
+    with cluster() as (address, worker, _):
         process = start("sweep", "s.yaml", LONG, "--run", "far", "--scheduler", address)
         until(lambda: ended("far") >= 2)
         os.kill(worker, signal.SIGKILL)
         _, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
+    assert swept("far") == long
+
+
+def test_a_scheduler_that_is_killed_is_said_to_be_gone_and_the_sweep_goes_on_without_it(long: dict[str, Any]) -> None:
+    with separate() as (address, _, scheduler):
+        process = start("sweep", "s.yaml", LONG, "--run", "far", "--scheduler", address, "--quiet")
+        until(lambda: ended("far") >= 2)
+        os.kill(scheduler, signal.SIGKILL)
+        _, said = process.communicate(timeout=120)
+        remedy = "what was done is kept: start it again, or go on without it, by nncli resume"
+        assert (process.returncode, said) == (2, f"--scheduler {address}: is gone; {remedy}\n")
+    assert called("resume", "far", "--quiet").returncode == 0
     assert swept("far") == long
 
 
