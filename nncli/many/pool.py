@@ -10,10 +10,11 @@ import time
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nncli.errors import NncliError
 from nncli.machine import memory_limit
@@ -195,9 +196,8 @@ class Cluster(Pool):
 
     def next(self) -> list[tuple[Task, Done | None]]:
         from distributed import KilledWorker, wait
-        from distributed.client import FuturesCancelledError
 
-        with self._reached(), suppress(TimeoutError, FuturesCancelledError):  # of those it is found out below
+        with self._reached(), suppress(TimeoutError, CancelledError):  # what was cancelled is found below
             wait(list(self._at), timeout=WAIT, return_when="FIRST_COMPLETED")
         found: list[tuple[Task, Done | None]] = []
         for future in [future for future in self._at if future.done()]:
@@ -208,11 +208,15 @@ class Cluster(Pool):
                     raise _of_worker(error)
                 found.append((task, None))
             elif future.status == "finished":
-                with self._reached():
-                    found.append((task, future.result()))
+                found.append((task, self._result(future)))
             else:  # lost or cancelled, with the worker that had it
                 found.append((task, None))
         return found
+
+    def _result(self, future: Any) -> Done | None:
+        with self._reached(), suppress(CancelledError):  # it was there a moment ago
+            return cast("Done", future.result())
+        return None
 
 
 def _of_worker(error: BaseException) -> NncliError:
