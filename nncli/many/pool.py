@@ -248,28 +248,34 @@ def refuse_workers(jobs: int, scheduler: str | None) -> None:
         raise NncliError(f"is no address: {error}", where=f"--scheduler {scheduler}", remedy=remedy) from None
 
 
-def refuse_crowd(jobs: int, each: int) -> None:
-    """Refuse more processes than there is memory for, of ``each`` so many bytes.
+def refuse_crowd(jobs: int, pieces: int, each: int) -> None:
+    """Refuse more processes than there is memory for, of ``each`` so many bytes; there are no more than ``pieces``.
 
     Raises:
         NncliError: With the number that there is room for.
     """
-    limit = memory_limit()
-    if limit is not None and jobs > 1 and jobs * each > limit.bytes:
-        need = f"{jobs} trainings at a time need {bytes_text(jobs * each)}"
+    limit, crowd = memory_limit(), min(jobs, pieces)
+    if limit is not None and crowd > 1 and crowd * each > limit.bytes:
+        need = f"{crowd} trainings at a time need {bytes_text(crowd * each)}"
         remedy = f"take --jobs {max(1, limit.bytes // each)}"
         raise NncliError(f"{need}, {limit.whose} {bytes_text(limit.bytes)}", where=f"--jobs {jobs}", remedy=remedy)
 
 
 @contextmanager
 def pool(
-    jobs: int, scheduler: str | None, threads: int, told: Callable[[Task], Told], warned: Callable[[str], None]
+    jobs: int,
+    scheduler: str | None,
+    pieces: int,
+    threads: int,
+    told: Callable[[Task], Told],
+    warned: Callable[[str], None],
 ) -> Iterator[Pool]:
     """Workers for the time within.
 
     Args:
         jobs: Processes of this machine; 1 for this one.
         scheduler: Of a Dask cluster, in their place: ``tcp://host:8786``.
+        pieces: Of work, at most: more processes would be started for nothing.
         threads: That each process has for matrix products.
         told: Who is told of a training that this process does.
         warned: Is told what is out of the ordinary.
@@ -281,7 +287,7 @@ def pool(
         if scheduler is not None:
             yield Cluster(around.enter_context(_connected(scheduler)), warned)
         elif jobs > 1:
-            workers = Local(jobs, threads)
+            workers = Local(min(jobs, pieces), threads)
             around.callback(workers.close)
             yield workers
         else:

@@ -261,7 +261,7 @@ def _checked(plan: Plan, tables: Mapping[str, Tables], warned: Callable[[str], N
                     folds_of.setdefault(job.numbers["repeat"], set()).add(_rows(experiment).tobytes())
                 elif first is not None:
                     _refuse_other_rows(first, experiment)
-    refuse_crowd(jobs, largest)
+    refuse_crowd(jobs, len(plan.jobs), largest)
     _refuse_the_same_folds(plan, folds_of)
     return plan.fitted(machine, {name: _data(rows) for name, rows in tables.items()})
 
@@ -354,7 +354,7 @@ def _train(path: Path, plan: Plan, by: _Workers, told: Watched) -> Series:
     with end_recorded(series, file):
         if left:
             series.write_json(file, {"status": "running"})
-            with pool(by.jobs, by.scheduler, 1, of, told.warned) as workers:
+            with pool(by.jobs, by.scheduler, len(left), 1, of, told.warned) as workers:
                 signal = carry_out(workers, path, ask, tell, told.warned)
             if failed:
                 kind = DivergedError if failed[0].status == "diverged" else NncliError

@@ -208,7 +208,7 @@ def check(sweep: Sweep, jobs: int = 1) -> str:
             _refuse_what_cannot_decide(sweep, experiment, first)
     if problems:
         raise ConfigError(list(problems.values()))
-    refuse_crowd(jobs, largest)
+    refuse_crowd(jobs, sweep.trials, largest)
     if not any(key.startswith("data.") for key in (d.key for d in sweep.space.dimensions)):
         data = fingerprint(train=tables.train, validation=tables.validation, test=tables.test)
     return data
@@ -341,7 +341,7 @@ def _carry_out(path: Path, sweep: Sweep, data: str, jobs: int, scheduler: str | 
     if first is None:
         told.warned(f"{path} is complete: nothing is left to do")
     else:
-        with pool(jobs, scheduler, 1, of, told.warned) as workers:
+        with pool(jobs, scheduler, sweep.trials, 1, of, told.warned) as workers:
             signal = carry_out(workers, path, ask, search.tell, told.warned)
         if signal or search.hindrance:
             run.write_json(RESULT, result_of(sweep, search.trials, "interrupted"))

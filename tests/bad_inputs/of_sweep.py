@@ -280,8 +280,9 @@ ROWS = [
     ),
     sweep(
         "more processes than there is memory for",
-        FITTING + "set: {model.layers.0.units: 100000}\n",
-        "--jobs 1000: 1000 trainings at a time need ... GB, ...; take --jobs ...",
+        "config: c.yaml\ntrials: 900\nspace: {optimizer.learning_rate: {uniform: [0.1, 1]}}\n"
+        "set: {model.layers.0.units: 100000}\n",
+        "--jobs 1000: 900 trainings at a time need ... GB, ...; take --jobs ...",
         arguments="s.yaml --jobs 1000",
     ),
     sweep("no worker", FITTING, "--jobs 0: must be between 1 and 1024", arguments="s.yaml --jobs 0"),
