@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 from commands import called
+from terminals import Terminal, written
 
 import nncli
 from nncli.errors import NncliError
@@ -445,6 +446,15 @@ def test_what_is_printed() -> None:
     first = next(line for line in ended.stdout.splitlines() if line.startswith("1 "))
     assert first.split()[:4] == ["1", best["run"], f"{best['value']:.4g}", "12"]
     assert ended.stdout.splitlines()[-1] == f"best: s/best ({best['run']})"
+
+
+@pytest.mark.parametrize("command", [("sweep", "s.yaml", "trials=2"), ("cv", "c.yaml", "--folds", "2")])
+def test_in_a_narrow_terminal_lines_break_between_words(command: tuple[str, ...], tmp_path: Path) -> None:
+    with Terminal(*command, "--run", "narrow", cwd=tmp_path, columns=40) as terminal:
+        assert terminal.end() == 0
+    lines = written(terminal.raw)
+    assert any(len(line) > 30 for line in lines)
+    assert [line for line in lines if len(line) > 40 and " " in line.strip()] == []
 
 
 def test_pictures_tell_what_matters() -> None:
