@@ -168,7 +168,7 @@ def check(sweep: Sweep, jobs: int = 1) -> str:
         jobs: How many trainings share the memory of this machine.
 
     Returns:
-        The fingerprint of the data.
+        The fingerprint of the data, where the space varies them those of its first corner.
 
     Raises:
         ConfigError, DataError: With every problem, at its place in the sweep's file.
@@ -195,7 +195,7 @@ def check(sweep: Sweep, jobs: int = 1) -> str:
                 sweep.config(values)
     if problems:
         raise ConfigError(list(problems.values()))
-    data, largest = "", 1
+    largest = 1
     first: Experiment | None = None
     for config in configs:
         with collected():
@@ -209,9 +209,8 @@ def check(sweep: Sweep, jobs: int = 1) -> str:
     if problems:
         raise ConfigError(list(problems.values()))
     refuse_crowd(jobs, sweep.trials, largest)
-    if not any(key.startswith("data.") for key in (d.key for d in sweep.space.dimensions)):
-        data = fingerprint(train=tables.train, validation=tables.validation, test=tables.test)
-    return data
+    tables = tables_of(configs[0])
+    return fingerprint(train=tables.train, validation=tables.validation, test=tables.test)
 
 
 def _refuse_what_is_no_trial(sweep: Sweep, config: Config) -> None:
@@ -330,6 +329,9 @@ def _carry_out(path: Path, sweep: Sweep, data: str, jobs: int, scheduler: str | 
 
     proposed = _proposed(path, sweep)
     told.checked(sweep)
+    if any(dimension.key.partition(".")[0] == "data" for dimension in sweep.space.dimensions):
+        tables_of(sweep.config(next(sweep.space.corners())), data)  # what each trial reads is not known
+        data = ""
     search = Search(sweep, path, data, proposed, changed)
     first = search.ask()  # what was done before is looked through, and not told of again
     silent = False

@@ -202,6 +202,20 @@ def test_what_hinders_one_trial_hinders_all_and_is_no_fault_of_theirs() -> None:
     assert swept("s") == swept("whole")
 
 
+@pytest.mark.parametrize(
+    "space", ["{data.preprocess.numeric: [standardize, none]}", "{data: [{path: rings.npz}, {path: ./rings.npz}]}"]
+)
+def test_data_that_changed_are_found_out_where_the_space_varies_them(space: str) -> None:
+    over = ["method=grid", "trials=null", f"space={space}"]
+    found = run_sweep(load_sweep("s.yaml", over), directory="s")
+    assert found.result["states"] == {"completed": 2}
+    assert go_on("s").result == found.result
+    with np.load("rings.npz") as data:
+        np.savez("rings.npz", X=data["X"] + 1, y=data["y"])
+    with pytest.raises(NncliError, match="the data changed since the trainings began"):
+        go_on("s")
+
+
 def test_a_key_within_another_that_the_space_has_too_is_laid_over_it() -> None:
     space = "space={optimizer.momentum: [0.5], optimizer: [sgd, {name: sgd, nesterov: true}]}"
     sweep = load_sweep("s.yaml", [space, "method=grid", "trials=null"])
