@@ -42,6 +42,8 @@ ROWS = [
         "sweep c.yaml",
         "c.yaml: is a config, and no sweep; a sweep names it, and what of it to vary: config: c.yaml",
     ),
+    Row("a sweep that is not named", nothing, "sweep", "sweep: needs a SWEEP; name a YAML file, or use --schema"),
+    Row("a sweep beside the schema", nothing, "sweep --schema s.yaml", "--schema: goes alone; leave out SWEEP"),
     sweep("a sweep without a config", RATE, "s.yaml:1:1  config: missing"),
     sweep(
         "a sweep of a config that is not there",
