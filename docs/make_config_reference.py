@@ -1,4 +1,4 @@
-"""Write docs/config.md and configs/nncli.schema.json from the schema: python docs/make_config_reference.py."""
+"""Write docs/config.md and the JSON Schemas in configs from the schema: python docs/make_config_reference.py."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from nncli.config.pieces import Piece, PieceOf
 from nncli.config.schema import Config
 from nncli.engine.losses import WISHES, Loss
 from nncli.registry import Registry
+from nncli.sweep.json_schema import sweep_schema
 
 DOCS = Path(__file__).parent
 SCHEMA_FILE = DOCS.parent / "configs/nncli.schema.json"
+SWEEP_SCHEMA_FILE = DOCS.parent / "configs/sweeps/nncli.sweep.schema.json"
 
 HEAD = """# The config
 
@@ -202,11 +204,12 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def schema_text() -> str:
-    """What ``nncli validate --schema`` prints."""
-    return json.dumps(json_schema(), indent=2, ensure_ascii=True) + "\n"
+def schema_text(schema: dict[str, Any]) -> str:
+    """As ``nncli validate --schema`` and ``nncli sweep --schema`` print it."""
+    return json.dumps(schema, indent=2, ensure_ascii=True) + "\n"
 
 
 if __name__ == "__main__":
     (DOCS / "config.md").write_text(reference(), encoding="utf-8")
-    SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")
+    SCHEMA_FILE.write_text(schema_text(json_schema()), encoding="utf-8")
+    SWEEP_SCHEMA_FILE.write_text(schema_text(sweep_schema()), encoding="utf-8")

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TextIO
 
 from nncli.text import printable
@@ -40,10 +40,12 @@ def is_drawn_on(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
-def wrapped(lines: Sequence[str], terminal: TextIO, indent: str = "") -> Iterator[str]:
-    """The lines at the width of the terminal, broken between words; what goes on is indented so far."""
-    columns = os.get_terminal_size(terminal.fileno()).columns or 80  # some are not told how wide they are
+def fitted(lines: Iterable[str], stream: TextIO, indent: str = "") -> Iterator[str]:
+    """The lines; in a terminal at its width, broken between words, and what goes on is indented so far."""
+    if not is_drawn_on(stream):
+        yield from lines
+        return
+    columns = os.get_terminal_size(stream.fileno()).columns or 80  # some are not told how wide they are
     for line in lines:
-        yield from textwrap.wrap(
-            line, columns, break_long_words=False, break_on_hyphens=False, subsequent_indent=indent
-        )
+        parts = textwrap.wrap(line, columns, break_long_words=False, break_on_hyphens=False, subsequent_indent=indent)
+        yield from parts or [""]

@@ -9,6 +9,7 @@ import typer
 
 from nncli.cli.train import Jobs, Json, Overrides, Scheduler, alone, shared
 
+REMEDY = "leave it out, or begin anew in another directory"
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory, or latest.", show_default=False)]
 
 
@@ -59,18 +60,20 @@ def _resume_sweep(
     from nncli.sweep import go_on
     from nncli.sweep.running import begun
 
-    _refuse_changes(directory, overrides)
+    more = next((override for override in overrides if override.startswith("trials=")), "")
+    remedy = f"more trials go on by nncli sweep SWEEP {more} --run {directory}" if more else REMEDY
+    _refuse_changes(directory, overrides, remedy)
     with watched(begun(directory), quiet=quiet, others=jobs > 1 or scheduler is not None) as told:
         found = go_on(directory, jobs=jobs, scheduler=scheduler, told=told)
     print_swept(found, json=json)
 
 
-def _refuse_changes(directory: Path, overrides: list[str]) -> None:
+def _refuse_changes(directory: Path, overrides: list[str], remedy: str = REMEDY) -> None:
     from nncli.errors import NncliError
 
     if overrides:
         message = f"holds several trainings, which go on as they began, without {overrides[0]}"
-        raise NncliError(message, where=str(directory), remedy="leave it out, or begin anew in another directory")
+        raise NncliError(message, where=str(directory), remedy=remedy)
 
 
 def _resume_series(

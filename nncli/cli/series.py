@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from nncli.cli.plain import count, print_json, print_lines
+from nncli.cli.plain import count, fitted, print_json, print_lines
 from nncli.text import figure, printable
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def print_series(series: Series, *, json: bool) -> None:
     if json:
         print_json({"directory": str(series.path), **series.result})
     else:
-        print_lines(*_lines(series))
+        print_lines(*fitted(_lines(series), sys.stdout, indent=" " * 4))
 
 
 def _lines(series: Series) -> Iterator[str]:
@@ -122,6 +123,13 @@ def table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
 def _notes(series: Series) -> Iterator[str]:
     """What a reader has to know of the figures, where it concerns them."""
     result = series.result
+    trainings = "seeds" if result["kind"] == "seeds" else "folds"
+    for name, found in result["configs"].items():
+        of = f"{name}: " if len(result["configs"]) > 1 else ""
+        n = len(found["runs"])
+        for key, x in found["metrics"].items():
+            if 0 < x["n"] < n:
+                yield f"{of}{_words(key)}: from {x['n']} of {n} {trainings}, as in the others it is not defined"
     debugging = dict.fromkeys(key for config in series.plan.configs.values() for key in config.training.debugging)
     yield from (f"debugging runs (training.{key}), no result to rely on" for key in debugging)
     if result["kind"] == "seeds":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nncli.cli.plain import count, is_drawn_on, print_json, print_lines, wrapped
+from nncli.cli.plain import count, fitted, is_drawn_on, print_json, print_lines
 from nncli.cli.series import GAP, table
 from nncli.config.values import as_written
 from nncli.text import figure, printable
@@ -54,15 +54,8 @@ def watched(sweep: Sweep, *, quiet: bool, others: bool) -> Iterator[Watched]:
             begun = over
             if bar is not None:
                 bar(over / trials)
-            told = figure(sweep.monitor, trial.value) if trial.state in ("completed", "pruned") else trial.state
-            early = (
-                f", ended early after {count(trial.epochs, 'epoch')}"
-                if trial.state == "pruned"
-                else f", {count(trial.epochs, 'epoch')}"
-            )
-            line = f"{over}/{trials}{GAP}{trial.path}{GAP}{_short(sweep.monitor)} {told}{early}"
-            known = f"{GAP}best {figure(sweep.monitor, best.value)}" if best is not None else ""
-            screen.say(f"{line}{known}" if not trial.problem else f"{line}{GAP}{trial.problem}")
+            known = [f"best {figure(sweep.monitor, best.value)}"] if best is not None else []
+            screen.say(GAP.join([f"{over}/{trials}", trial.path, _ended(trial, sweep.monitor), *known]))
 
         try:
             yield Watched(checked, screen.began, screen.warned, screen.observe, turn, ended)
@@ -82,6 +75,14 @@ def _opening(sweep: Sweep) -> str:
     )
 
 
+def _ended(trial: Trial, monitor: str) -> str:
+    """How a trial ended."""
+    if trial.state not in ("completed", "pruned"):
+        return f"{trial.state}: {trial.problem}"
+    early = "ended early after " if trial.state == "pruned" else ""
+    return f"{_short(monitor)} {figure(monitor, trial.value)}, {early}{count(trial.epochs, 'epoch')}"
+
+
 def _epochs(rungs: tuple[int, ...]) -> str:
     shown = [*map(str, rungs[:4]), *["..."] * (len(rungs) > 4)]
     return f"{', '.join(shown)} epochs"
@@ -92,7 +93,7 @@ def print_swept(swept: Swept, *, json: bool) -> None:
     if json:
         print_json({"directory": str(swept.path), **swept.result})
     else:
-        print_lines(*_lines(swept))
+        print_lines(*fitted(_lines(swept), sys.stdout, indent=" " * 4))
 
 
 def _lines(swept: Swept) -> Iterator[str]:
@@ -108,8 +109,7 @@ def _lines(swept: Swept) -> Iterator[str]:
     ]
     values = ["", *(_values(one["values"]) for one in best)]
     lines = table([("", "", _short(monitor), "epochs"), *rows])
-    shown = [f"{line}{GAP}{words}".rstrip() for line, words in zip(lines, values, strict=True)]
-    yield from wrapped(shown, sys.stdout, indent=" " * 4) if is_drawn_on(sys.stdout) else shown
+    yield from (f"{line}{GAP}{words}".rstrip() for line, words in zip(lines, values, strict=True))
     if len(result["trials"]) > SHOWN:
         yield f"all of them: {swept.path / LEADERBOARD}"
     yield ""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from nncli.cli.plain import is_drawn_on, print_json, print_lines, wrapped
+from nncli.cli.plain import fitted, is_drawn_on, print_json, print_lines
 from nncli.training.events import Event
 from nncli.training.lines import Log, opening
 
@@ -67,13 +67,13 @@ class Training:
                 self._display.stop()
 
     def say(self, text: str) -> None:
-        """A line on stderr."""
+        """A line on stderr, broken between words where a terminal is narrower."""
         if self._display is not None:
             with self._terminal_may_go():
                 self._display.say(text)
         elif not self._silent:
             try:
-                print_lines(text, errors=True)
+                print_lines(*fitted([text], sys.stderr), errors=True)
             except BrokenPipeError:  # it is not the result that is lost, but what stops here is no success either
                 _write_nowhere()
                 sys.exit(1)
@@ -89,7 +89,7 @@ class Training:
         """Say what is about to be trained."""
         lines = [] if self._brief and self._opened else opening(experiment)
         self._opened = True
-        for line in wrapped(lines, sys.stderr) if self._draws else lines:
+        for line in lines:
             self.say(line)
         if self._draws:
             from nncli.cli.course import Course

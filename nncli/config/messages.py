@@ -113,7 +113,9 @@ def _complaint(path: KeyPath, details: list[ErrorDetails], known: list[str], els
         elif kind == "string_too_long":
             wants.append(f"at most {context['max_length']} characters long")
         elif kind == "too_short":
-            wants.append(f"a list of at least {context['min_length']}")
+            wants.append(
+                "an entry or more" if isinstance(value, dict) else f"a list of at least {context['min_length']}"
+            )
         elif kind not in ("union_tag_not_found",):
             wants.append(detail["msg"].lower())
     if choices and isinstance(value, str) and "a list" in wants:

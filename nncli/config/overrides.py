@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,13 @@ class Change:
     place: str
 
 
-def apply_overrides(document: Document, overrides: list[str]) -> None:
+def apply_overrides(document: Document, overrides: list[str], dotted: Collection[str] = ()) -> None:
     """Lay each override over ``document``, in order; the later one wins.
+
+    Args:
+        document: What is changed.
+        overrides: ``KEY=VALUE`` each.
+        dotted: Names of mappings whose keys have dots in them: what follows such a name is one key.
 
     Raises:
         ConfigError: With every override that cannot be applied.
@@ -31,14 +36,14 @@ def apply_overrides(document: Document, overrides: list[str]) -> None:
     problems: list[Problem] = []
     for override in overrides:
         try:
-            _apply(document, override)
+            _apply(document, override, dotted)
         except ConfigError as error:
             problems += error.problems
     if problems:
         raise ConfigError(problems)
 
 
-def _apply(document: Document, override: str) -> None:
+def _apply(document: Document, override: str, dotted: Collection[str]) -> None:
     override = _text(override)
     place = f"override {override if len(override) <= LONGEST else f'{override[:LONGEST]}...'!r}"
     name, equals, text = override.partition("=")
@@ -47,6 +52,8 @@ def _apply(document: Document, override: str) -> None:
         raise ConfigError("is not KEY=VALUE", where=place, remedy="for example training.epochs=20")
     if len(keys) > DEEPEST:
         raise ConfigError(f"is nested deeper than {DEEPEST} levels", where=place)
+    if keys[0] in dotted and len(keys) > 1:
+        keys = [keys[0], ".".join(keys[1:])]
     put(document, keys, _parse(text.strip(), place), place)
 
 

@@ -17,6 +17,8 @@ from nncli.engine.randomness import Purpose, stream
 from nncli.errors import NncliError, Problem, RunError
 
 FORMAT = "nncli-plan-1"
+SWEEP = "nncli-sweep-1"
+"""What a sweep writes in its place."""
 MOST = 1000
 """Folds, repeats and seeds."""
 
@@ -133,6 +135,8 @@ class Plan:
             RunError: It is none.
             ConfigError: A config in it is none.
         """
+        if content.get("format") == SWEEP:
+            raise RunError("holds a sweep", where=where, remedy="nncli sweep goes on with it, or choose another --run")
         try:
             written = _Written.model_validate(dict(content))
         except ValidationError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import signal
@@ -9,10 +10,11 @@ import time
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nncli.errors import NncliError
 from nncli.machine import memory_limit
@@ -162,6 +164,7 @@ class Cluster(Pool):
 
     def __init__(self, client: Client, warned: Callable[[str], None]) -> None:
         self._client, self._warned = client, warned
+        self._address = client.scheduler.address
         self._at: dict[Any, Task] = {}
         self._size, self._due, self._lonely = 1, 0.0, False
 
@@ -170,12 +173,23 @@ class Cluster(Pool):
         now = time.monotonic()
         if now >= self._due:
             self._due = now + COUNTED
-            workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+            with self._reached():
+                workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
             if not workers and not self._lonely:
                 self._warned("the scheduler has no workers: they are waited for")
             self._lonely = not workers
             self._size = max(1, sum(int(worker["nthreads"]) for worker in workers))
         return self._size
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """What is asked of the scheduler within; which may have ended, or its machine."""
+        with suppress(OSError):
+            yield
+            if self._client.status == "running":
+                return
+        remedy = "what was done is kept: start it again, or go on without it, by nncli resume"
+        raise NncliError("is gone", where=f"--scheduler {self._address}", remedy=remedy)
 
     def submit(self, task: Task) -> None:
         self._at[self._client.submit(do, task, pure=False)] = task
@@ -183,11 +197,8 @@ class Cluster(Pool):
     def next(self) -> list[tuple[Task, Done | None]]:
         from distributed import KilledWorker, wait
 
-        with suppress(TimeoutError):
+        with self._reached(), suppress(TimeoutError, CancelledError):  # what was cancelled is found below
             wait(list(self._at), timeout=WAIT, return_when="FIRST_COMPLETED")
-        if self._client.status != "running":
-            message = "is gone"
-            raise NncliError(message, where=f"scheduler {self._client.scheduler}", remedy="start it, and go on")
         found: list[tuple[Task, Done | None]] = []
         for future in [future for future in self._at if future.done()]:
             task = self._at.pop(future)
@@ -197,10 +208,15 @@ class Cluster(Pool):
                     raise _of_worker(error)
                 found.append((task, None))
             elif future.status == "finished":
-                found.append((task, future.result()))
+                found.append((task, self._result(future)))
             else:  # lost or cancelled, with the worker that had it
                 found.append((task, None))
         return found
+
+    def _result(self, future: Any) -> Done | None:
+        with self._reached(), suppress(CancelledError):  # it was there a moment ago
+            return cast("Done", future.result())
+        return None
 
 
 def _of_worker(error: BaseException) -> NncliError:
@@ -210,38 +226,56 @@ def _of_worker(error: BaseException) -> NncliError:
     return NncliError(f"{type(error).__name__}: {error}", where="a worker of the cluster")
 
 
-def refuse_jobs(jobs: int) -> None:
-    """Refuse a number of processes that cannot be.
+def refuse_workers(jobs: int, scheduler: str | None) -> None:
+    """Refuse a number of processes, or the address of a scheduler, that cannot be; nobody is called yet.
 
     Raises:
-        NncliError: It is one.
+        NncliError: It is one, or Dask is not installed.
     """
     if not 1 <= jobs <= MOST_JOBS:
         raise NncliError(f"must be between 1 and {MOST_JOBS}", where=f"--jobs {jobs}")
+    if scheduler is None:
+        return
+    try:
+        from distributed.comm import get_address_host_port
+    except ImportError:
+        remedy = "pip install 'nncli[sweep]'"
+        raise NncliError("needs Dask, which is not installed", where="--scheduler", remedy=remedy) from None
+    try:
+        get_address_host_port(scheduler)
+    except ValueError as error:
+        remedy = "write it as dask scheduler tells it: tcp://host:8786"
+        raise NncliError(f"is no address: {error}", where=f"--scheduler {scheduler}", remedy=remedy) from None
 
 
-def refuse_crowd(jobs: int, each: int) -> None:
-    """Refuse more processes than there is memory for, of ``each`` so many bytes.
+def refuse_crowd(jobs: int, pieces: int, each: int) -> None:
+    """Refuse more processes than there is memory for, of ``each`` so many bytes; there are no more than ``pieces``.
 
     Raises:
         NncliError: With the number that there is room for.
     """
-    limit = memory_limit()
-    if limit is not None and jobs > 1 and jobs * each > limit.bytes:
-        need = f"{jobs} trainings at a time need {bytes_text(jobs * each)}"
+    limit, crowd = memory_limit(), min(jobs, pieces)
+    if limit is not None and crowd > 1 and crowd * each > limit.bytes:
+        need = f"{crowd} trainings at a time need {bytes_text(crowd * each)}"
         remedy = f"take --jobs {max(1, limit.bytes // each)}"
         raise NncliError(f"{need}, {limit.whose} {bytes_text(limit.bytes)}", where=f"--jobs {jobs}", remedy=remedy)
 
 
 @contextmanager
 def pool(
-    jobs: int, scheduler: str | None, threads: int, told: Callable[[Task], Told], warned: Callable[[str], None]
+    jobs: int,
+    scheduler: str | None,
+    pieces: int,
+    threads: int,
+    told: Callable[[Task], Told],
+    warned: Callable[[str], None],
 ) -> Iterator[Pool]:
     """Workers for the time within.
 
     Args:
         jobs: Processes of this machine; 1 for this one.
         scheduler: Of a Dask cluster, in their place: ``tcp://host:8786``.
+        pieces: Of work, at most: more processes would be started for nothing.
         threads: That each process has for matrix products.
         told: Who is told of a training that this process does.
         warned: Is told what is out of the ordinary.
@@ -253,7 +287,7 @@ def pool(
         if scheduler is not None:
             yield Cluster(around.enter_context(_connected(scheduler)), warned)
         elif jobs > 1:
-            workers = Local(jobs, threads)
+            workers = Local(min(jobs, pieces), threads)
             around.callback(workers.close)
             yield workers
         else:
@@ -262,19 +296,22 @@ def pool(
 
 @contextmanager
 def _connected(address: str) -> Iterator[Client]:
-    try:
-        from distributed import Client
-    except ImportError:
-        remedy = "pip install 'nncli[sweep]'"
-        raise NncliError("needs Dask, which is not installed", where="--scheduler", remedy=remedy) from None
+    from distributed import Client
+
+    for name in ("distributed.client", "distributed.core", "distributed.utils"):  # what ends is said in our words
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=ANSWER, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         remedy = "dask scheduler starts one, and tells its address"
         raise NncliError(f"no scheduler answers: {reason}", where=f"--scheduler {address}", remedy=remedy) from None
-    with client, client.as_current():
-        yield client
+    try:
+        with client.as_current():
+            yield client
+    finally:
+        with suppress(OSError):  # which has gone before
+            client.close()
 
 
 def carry_out(

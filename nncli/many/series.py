@@ -20,8 +20,9 @@ from nncli.ensembles import end_recorded
 from nncli.errors import ConfigError, DivergedError, NncliError, Problem, RunError
 from nncli.many.directory import made, refuse_taken
 from nncli.many.plan import MOST, Job, Plan
-from nncli.many.pool import carry_out, pool, refuse_crowd, refuse_jobs
+from nncli.many.pool import carry_out, pool, refuse_crowd, refuse_workers
 from nncli.many.result import result_of
+from nncli.many.rows import are_same
 from nncli.many.work import Done, Task, is_done, tables_of
 from nncli.recording import Interrupted
 from nncli.resumption import Told
@@ -201,7 +202,7 @@ class _Workers:
 
 
 def _begin(plan: Plan, name: str, directory: str | Path | None, workers: _Workers, told: Watched) -> Series:
-    refuse_jobs(workers.jobs)
+    refuse_workers(workers.jobs, workers.scheduler)
     for config in plan.configs.values():
         require(config)
     path = None if directory is None else Path(directory)
@@ -260,7 +261,7 @@ def _checked(plan: Plan, tables: Mapping[str, Tables], warned: Callable[[str], N
                     folds_of.setdefault(job.numbers["repeat"], set()).add(_rows(experiment).tobytes())
                 elif first is not None:
                     _refuse_other_rows(first, experiment)
-    refuse_crowd(jobs, largest)
+    refuse_crowd(jobs, len(plan.jobs), largest)
     _refuse_the_same_folds(plan, folds_of)
     return plan.fitted(machine, {name: _data(rows) for name, rows in tables.items()})
 
@@ -313,16 +314,7 @@ def _refuse_the_same_folds(plan: Plan, folds_of: Mapping[int, set[bytes]]) -> No
 def _refuse_other_rows(first: Dataset, experiment: Experiment) -> None:
     """Two configs are compared on the same rows, with the same targets."""
     for part in ("validation", "test"):
-        a, b = getattr(first, part), getattr(experiment.dataset, part)
-        same = (a is None) == (b is None) and (
-            a is None
-            or (
-                a.table.target_names == b.table.target_names
-                and np.array_equal(a.rows, b.rows)
-                and np.array_equal(a.table.target[a.rows], b.table.target[b.rows])
-            )
-        )
-        if not same:
+        if not are_same(getattr(first, part), getattr(experiment.dataset, part)):
             message = f"its {part} rows, or their targets, are not those of the first config"
             remedy = "two configs are compared on the same rows of the same table"
             raise ConfigError([experiment.config.problem("data", message, remedy)])
@@ -362,7 +354,7 @@ def _train(path: Path, plan: Plan, by: _Workers, told: Watched) -> Series:
     with end_recorded(series, file):
         if left:
             series.write_json(file, {"status": "running"})
-            with pool(by.jobs, by.scheduler, 1, of, told.warned) as workers:
+            with pool(by.jobs, by.scheduler, len(left), 1, of, told.warned) as workers:
                 signal = carry_out(workers, path, ask, tell, told.warned)
             if failed:
                 kind = DivergedError if failed[0].status == "diverged" else NncliError

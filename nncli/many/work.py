@@ -36,7 +36,7 @@ PATIENCE = 60.0
 """Seconds that a run is waited for whose last worker has not let go of it yet."""
 _ALONE = RLock()
 """Held by who trains: how many threads BLAS has is one number for the whole process, and bits depend on it."""
-Status: TypeAlias = Literal["ended", "paused", "interrupted", "diverged", "failed"]
+Status: TypeAlias = Literal["ended", "paused", "interrupted", "diverged", "failed", "hindered"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class Done:
     """How a piece of work ended.
 
     Attributes:
-        status: ``ended`` by itself, ``paused`` where it was to, ``interrupted`` before that, or why there is no result.
+        status: ``ended`` by itself, ``paused`` where it was to, ``interrupted`` before that, ``diverged``, ``failed``
+            for what it is, or ``hindered`` by what would hinder others, too: the disk, the data, the worker.
         problem: What was wrong, in words.
         signal: Which signal interrupted it, if one did.
     """
@@ -86,11 +87,11 @@ def do(task: Task, told: Told | None = None, parent: int | None = None) -> Done:
     home, run = Path(task.home), Run(Path(task.home) / task.path)
     if not (home / PLAN).exists():
         where, remedy = f"{socket.gethostname()}: {home}", "all workers need the same folder at the same path"
-        return Done("failed", str(RunError("is not there", where=where, remedy=remedy)))
+        return Done("hindered", str(RunError("is not there", where=where, remedy=remedy)))
     if task.version != version("nncli"):
         remedy = f"install nncli {task.version} there"
         message = f"has nncli {version('nncli')}, and the trainings began with {task.version}"
-        return Done("failed", str(RunError(message, where=f"worker {socket.gethostname()}", remedy=remedy)))
+        return Done("hindered", str(RunError(message, where=f"worker {socket.gethostname()}", remedy=remedy)))
     told = told or Told()
     halt = _Halt(home / STOP, parent, task.until)
     try:
@@ -108,7 +109,11 @@ def do(task: Task, told: Told | None = None, parent: int | None = None) -> Done:
     except DivergedError as error:
         return Done("diverged", str(error))
     except OSError as error:
-        return Done("failed", str(cannot("write", run.path, error)))
+        return Done("hindered", str(cannot("write", run.path, error)))
+    except RunError as error:
+        return Done("hindered", str(error))
+    except DataError as error:  # where the space varies them, it is not known what they have to be
+        return Done("hindered" if task.data else "failed", str(error))
     except (NncliError, MemoryError) as error:
         return Done("failed", str(error) or "out of memory")
     return Done("ended")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from annotated_types import Ge, Gt, Le, MinLen
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from nncli.config.pieces import Strict
 from nncli.config.schema import Name, Seed, Text
@@ -16,17 +16,21 @@ MOST_TRIALS = 100_000
 KINDS = ("choice", "integer", "log_integer", "uniform", "log_uniform")
 
 
+_ENDS: dict[str, Any] = {"minItems": 2, "maxItems": 2}
+_ABOVE_0: dict[str, Any] = {**_ENDS, "items": {"exclusiveMinimum": 0}}
+
+
 class Range(Strict):
     """What a key of the config may be: one of the five kinds."""
 
     choice: Annotated[list[Any], MinLen(1)] | None = Field(None, description="one of these, whatever they are")
-    integer: Annotated[list[Whole], MinLen(2)] | None = Field(None, description="[lowest, highest] whole number")
-    log_integer: Annotated[list[Whole], MinLen(2)] | None = Field(
-        None, description="the same, each order of magnitude as likely as the next"
+    integer: list[Whole] | None = Field(None, description="[lowest, highest] whole number", json_schema_extra=_ENDS)
+    log_integer: list[Whole] | None = Field(
+        None, description="the same, each order of magnitude as likely as the next", json_schema_extra=_ABOVE_0
     )
-    uniform: Annotated[list[Real], MinLen(2)] | None = Field(None, description="[lowest, highest] number")
-    log_uniform: Annotated[list[Real], MinLen(2)] | None = Field(
-        None, description="the same, each order of magnitude as likely as the next"
+    uniform: list[Real] | None = Field(None, description="[lowest, highest] number", json_schema_extra=_ENDS)
+    log_uniform: list[Real] | None = Field(
+        None, description="the same, each order of magnitude as likely as the next", json_schema_extra=_ABOVE_0
     )
     steps: Annotated[int, Ge(1), Le(MOST_TRIALS)] | None = Field(None, description="on a grid: how many values")
     when: dict[str, Any] | None = Field(
@@ -34,19 +38,58 @@ class Range(Strict):
     )
 
 
-class Pruning(Strict):
-    """Which trainings end early: at some epochs, those that are not among the best that came so far."""
+_NAMED = ConfigDict(json_schema_extra={"required": ["name"]})
 
-    name: Literal["median", "halving"]
+
+class Median(Strict):
+    """After some epochs each time, the worse half of those that came so far ends."""
+
+    model_config = _NAMED
+    name: Literal["median"] = "median"
     every: Annotated[int, Ge(1)] | Literal["auto"] = Field(
-        "auto", description="median: after so many epochs the worse half ends; auto: a quarter of training.epochs"
+        "auto", description="after so many epochs each time; auto: a quarter of training.epochs"
     )
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        """After which epochs trainings of so many are compared."""
+        every = max(1, epochs // 4) if self.every == "auto" else self.every
+        return tuple(range(every, epochs, every))
+
+    @property
+    def share(self) -> float:
+        """Of those that came to a rung, how many go on."""
+        return 0.5
+
+
+class Halving(Strict):
+    """Successive halving: of those that came so far one of some goes on, for as many times the epochs."""
+
+    model_config = _NAMED
+    name: Literal["halving"] = "halving"
     first: Annotated[int, Ge(1)] | Literal["auto"] = Field(
-        "auto", description="halving: after how many epochs first; auto: training.epochs / factor³"
+        "auto", description="after how many epochs first; auto: training.epochs / factor³"
     )
     factor: Annotated[float, Gt(1), Le(100)] = Field(
-        3.0, description="halving: of so many one goes on, for so many times the epochs"
+        3.0, description="of so many one goes on, for so many times the epochs"
     )
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        """After which epochs trainings of so many are compared."""
+        first = max(1, round(epochs / self.factor**3)) if self.first == "auto" else self.first
+        found, rung = [], float(first)
+        while round(rung) < epochs:
+            found.append(round(rung))
+            rung *= self.factor
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def share(self) -> float:
+        """Of those that came to a rung, how many go on."""
+        return 1 / self.factor
+
+
+Pruning: TypeAlias = Median | Halving
+"""Which trainings end early: at some epochs, those that are not among the best that came so far."""
 
 
 def _named(value: Any) -> Any:
@@ -70,6 +113,6 @@ class SweepFile(Strict):
     )
     seed: Seed = Field(0, description="of what is drawn; that of the trainings is the config's")
     monitor: Text = Field("validation_loss", description="the figure that decides: validation_ and loss or a metric")
-    pruning: Annotated[Pruning | None, BeforeValidator(_named)] = Field(
+    pruning: Annotated[Annotated[Pruning, Field(discriminator="name")] | None, BeforeValidator(_named)] = Field(
         None, description="trainings that end early: median, halving, or a mapping"
     )

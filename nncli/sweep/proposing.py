@@ -110,16 +110,15 @@ class Model:
         dimensions = [d for d in self._sweep.space.dimensions if d.key in trial.values]
         cost = self._sweep.cost(trial.value)
         state = TrialState.RUNNING
-        if trial.over:
-            state = TrialState.COMPLETE if math.isfinite(cost) else TrialState.FAIL
-        if trial.state == "pruned":
-            state = TrialState.PRUNED
+        if trial.over:  # one that failed would teach nothing; one that was pruned before it had a figure is the worst
+            finished = trial.state == "completed" and math.isfinite(cost)
+            state = TrialState.COMPLETE if finished else TrialState.PRUNED
         return create_trial(
             state=state,
             value=cost if state == TrialState.COMPLETE else None,
             params={d.key: _param(d, trial.values[d.key]) for d in dimensions},
             distributions={d.key: _distribution(d) for d in dimensions},
-            intermediate_values={trial.epochs: cost} if state == TrialState.PRUNED else {},
+            intermediate_values={trial.epochs: cost} if trial.state == "pruned" else {},
         )
 
 

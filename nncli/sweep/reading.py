@@ -19,8 +19,9 @@ from nncli.config.values import as_written
 from nncli.errors import ConfigError, Problem, RunError
 from nncli.registry import unknown
 from nncli.sweep.file import KINDS, MOST_TRIALS, Range, SweepFile
-from nncli.sweep.space import Dimension, Space
-from nncli.sweep.sweep import Sweep
+from nncli.sweep.space import Dimension, Space, among
+from nncli.sweep.sweep import Sweep, outer_first
+from nncli.text import count
 
 
 def load_sweep(path: str | Path, overrides: Sequence[str] = ()) -> Sweep:
@@ -34,7 +35,7 @@ def load_sweep(path: str | Path, overrides: Sequence[str] = ()) -> Sweep:
     if "model" in document.value and "space" not in document.value:
         message, remedy = "is a config, and no sweep", f"a sweep names it, and what of it to vary: config: {path.name}"
         raise ConfigError(message, where=str(path), remedy=remedy)
-    apply_overrides(document, list(overrides))
+    apply_overrides(document, list(overrides), dotted=("set", "space"))
     content = document.value
     named = content.get("config")
     if not isinstance(named, str) or not named:
@@ -89,10 +90,8 @@ def _sweep(document: Document, base: Config, name: str) -> Sweep:
     if problems:
         raise ConfigError(positioned(document, [], problems))
     fixed = {key: Change(value, document.where(("set", key))) for key, value in said.set.items()}
-    base = laid_over(base, fixed) if fixed else base
-    trials = said.trials
-    if trials is None:
-        trials = sum(1 for _ in space.grid())
+    base = laid_over(base, outer_first(fixed)) if fixed else base
+    trials = int(space.grid_size()) if said.trials is None else said.trials
     sweep = Sweep(
         said.name or name,
         base,
@@ -105,11 +104,8 @@ def _sweep(document: Document, base: Config, name: str) -> Sweep:
         dict(_places(document, space)),
     )
     if said.pruning is not None and not sweep.rungs:
-        problem(
-            ("pruning",), f"compares nobody within {base.training.epochs} epochs", "train for more, or leave it out"
-        )
-    _refuse_bases(base, said, problem)
-    if problems:
+        epochs = count(base.training.epochs, "epoch")
+        problem(("pruning",), f"compares nobody within {epochs}", "train for more, or leave it out")
         raise ConfigError(positioned(document, [], problems))
     return sweep
 
@@ -182,12 +178,14 @@ def _ordered(dimensions: Sequence[Dimension], problem: Any) -> tuple[Dimension, 
                 problem(path, message, key=True)
                 continue
             target = by_key[other]
-            absent = [value for value in values if target.kind == "choice" and value not in target.values]
+            absent = [value for value in values if target.kind == "choice" and not among(value, target.values)]
             if target.kind != "choice":
                 problem(path, f"{other} is a range, and none of its values is taken for sure", "make it a choice")
-            elif absent or not values:
-                shown = as_written(absent[0]) if absent else "nothing"
-                problem(path, f"{other} is never {shown}", f"it is one of {as_written(list(target.values))}")
+            elif not values:
+                problem(path, "has no value", f"give some of {as_written(list(target.values))}")
+            elif absent:
+                never = f"{other} is never {as_written(absent[0])}"
+                problem(path, never, f"it is one of {as_written(list(target.values))}")
     ordered: list[Dimension] = []
     left = list(dimensions)
     while left:
@@ -208,17 +206,23 @@ def _check(said: SweepFile, space: Space, base: Config, problem: Any) -> None:
     figures = ("validation_loss", *(f"validation_{name}" for name in scoring.registry.names))
     if said.monitor not in figures:
         problem(("monitor",), unknown("figure", said.monitor, figures))
-    for inner in said.set.keys() & {dimension.key for dimension in space.dimensions}:
-        problem(("set", inner), "is in the space, too", "leave out one of them", key=True)
+    possible = {key for corner in space.corners() for key in corner}
+    for dimension in space.dimensions:
+        if dimension.key not in possible:
+            message = "is never there: what it depends on excludes one another"
+            problem(("space", dimension.key, "when"), message, "leave out one of the conditions")
+        for inner in said.set:
+            if inner == dimension.key:
+                problem(("set", inner), "is in the space, too", "leave out one of them", key=True)
+            elif inner.startswith(f"{dimension.key}."):
+                message = f"is lost: the space has {dimension.key}, with all that is in it"
+                problem(("set", inner), message, f"say it in each value of {dimension.key}", key=True)
     if said.method != "grid":
         if said.trials is None:
             problem((), f"{said.method} goes on for ever", "say how many: trials: 50")
-        elif said.method == "random" and space.size < said.trials:
-            problem(
-                ("trials",),
-                f"{said.trials} trials are more than the space has values, which is {space.size:g}",
-                "take method: grid, or fewer trials",
-            )
+        elif said.method == "random" and (size := space.size(said.trials)) < said.trials:
+            message = f"{said.trials} trials are more than the space has values, which is {int(size)}"
+            problem(("trials",), message, "take method: grid, or fewer trials")
         for dimension in space.dimensions:
             if dimension.steps is not None:
                 where: KeyPath = ("space", dimension.key, "steps")
@@ -229,24 +233,8 @@ def _check(said: SweepFile, space: Space, base: Config, problem: Any) -> None:
             where = ("space", dimension.key)
             problem(where, "a grid needs to know how many of these numbers", "add steps: 5")
             return
-    size = 0
-    for _ in space.grid():
-        size += 1
-        if size > MOST_TRIALS:
-            problem(("space",), f"a grid of more than {MOST_TRIALS:,} trials", "take method: random")
-            return
-    if said.trials is not None and said.trials != size:
-        problem(("trials",), f"is {said.trials}, and the grid has {size}", "leave it out")
-
-
-def _refuse_bases(base: Config, said: SweepFile, problem: Any) -> None:
-    """What a trial could not be."""
-    if base.ensemble is not None:
-        message = "the config asks for an ensemble, and a trial is one network"
-        problem(("config",), message, "add to set: ensemble: null; train the best as one afterwards")
-    data = base.data
-    if not (data.validation_path or data.split.validation or base.folds or base.training.overfit_batches):
-        problem(("config",), f"{said.monitor} needs validation rows", "add to set: data.split.validation: 0.15")
-    if said.pruning is not None and base.training.checkpoint is None:
-        message = "trainings that end early pause first, and this config keeps no checkpoints"
-        problem(("pruning",), message, "add to set: training.checkpoint: {}")
+    size = space.grid_size(MOST_TRIALS)
+    if size > MOST_TRIALS:
+        problem(("space",), f"a grid of more than {MOST_TRIALS:,} trials", "take method: random")
+    elif said.trials is not None and said.trials != size:
+        problem(("trials",), f"is {said.trials}, and the grid has {int(size)}", "leave it out")

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from nncli.builder import Experiment, build
-from nncli.config.schema import metric_of
+from nncli.config.schema import Config, metric_of
 from nncli.config.values import as_written, flattened
 from nncli.data.dataset import fingerprint
 from nncli.engine.optimizers import Minimizer
 from nncli.errors import ConfigError, DivergedError, NncliError, Problem, RunError
 from nncli.many.directory import made, refuse_taken
-from nncli.many.pool import carry_out, pool, refuse_crowd, refuse_jobs
+from nncli.many.plan import SWEEP as FORMAT
+from nncli.many.pool import carry_out, pool, refuse_crowd, refuse_workers
+from nncli.many.rows import are_same
 from nncli.many.work import Task, tables_of
 from nncli.resumption import Told
 from nncli.run import PLAN, Run, first_free
@@ -33,7 +35,6 @@ from nncli.trackers import require
 from nncli.training.events import Event
 from nncli.training.memory import refuse_too_large
 
-FORMAT = "nncli-sweep-1"
 PROPOSED = "trials.json"
 """The values of all trials so far, where they do not follow from the sweep alone."""
 SAVED = 1.0
@@ -107,7 +108,7 @@ def run_sweep(
         Stopped: SIGINT or SIGTERM came.
     """
     told = told or Watched()
-    refuse_jobs(jobs)
+    refuse_workers(jobs, scheduler)
     path = None if directory is None else Path(directory)
     if path is not None and is_sweep(path):
         before, data = _read_plan(path)
@@ -167,7 +168,7 @@ def check(sweep: Sweep, jobs: int = 1) -> str:
         jobs: How many trainings share the memory of this machine.
 
     Returns:
-        The fingerprint of the data.
+        The fingerprint of the data, where the space varies them those of its first corner.
 
     Raises:
         ConfigError, DataError: With every problem, at its place in the sweep's file.
@@ -181,7 +182,7 @@ def check(sweep: Sweep, jobs: int = 1) -> str:
             yield
         except ConfigError as error:
             for problem in error.problems:
-                problems.setdefault((problem.where.rpartition("  ")[2], problem.message), problem)
+                problems.setdefault((problem.where.partition("  ")[2], problem.message), problem)
 
     corners = list(sweep.space.corners())
     configs = []
@@ -194,32 +195,68 @@ def check(sweep: Sweep, jobs: int = 1) -> str:
                 sweep.config(values)
     if problems:
         raise ConfigError(list(problems.values()))
-    data, largest = "", 1
+    largest = 1
+    first: Experiment | None = None
     for config in configs:
         with collected():
             require(config)
+            _refuse_what_is_no_trial(sweep, config)
             tables = tables_of(config)
             experiment = build(config, tables)
             largest = max(largest, refuse_too_large(experiment).total)
-            _refuse_what_cannot_decide(sweep, experiment)
+            first = first or experiment
+            _refuse_what_cannot_decide(sweep, experiment, first)
     if problems:
         raise ConfigError(list(problems.values()))
-    refuse_crowd(jobs, largest)
-    if not any(key.startswith("data.") for key in (d.key for d in sweep.space.dimensions)):
-        data = fingerprint(train=tables.train, validation=tables.validation, test=tables.test)
-    return data
+    refuse_crowd(jobs, sweep.trials, largest)
+    tables = tables_of(configs[0])
+    return fingerprint(train=tables.train, validation=tables.validation, test=tables.test)
 
 
-def _refuse_what_cannot_decide(sweep: Sweep, experiment: Experiment) -> None:
-    metric = metric_of(sweep.monitor)
+def _refuse_what_is_no_trial(sweep: Sweep, config: Config) -> None:
+    problems: list[Problem] = []
+    if config.ensemble is not None:
+        message, remedy = "a trial is one network", "leave it out (ensemble: null); train the best as one afterwards"
+        problems.append(config.problem("ensemble", message, remedy))
+    data = config.data
+    if not (data.validation_path or data.split.validation or config.folds or config.training.overfit_batches):
+        message = f"{sweep.monitor} needs rows to validate on"
+        problems.append(config.problem("data.split.validation", message, "for example 0.15"))
+    if sweep.pruning is not None and config.training.checkpoint is None:
+        message = "trainings that end early pause first, and go on from a checkpoint"
+        problems.append(config.problem("training.checkpoint", message, "take {}, or leave out pruning"))
+    if problems:
+        raise ConfigError(problems)
+
+
+def _refuse_what_cannot_decide(sweep: Sweep, experiment: Experiment, first: Experiment) -> None:
+    """A figure of other rows, or another function, does not say which of two trials is the better one."""
+    config, metric = experiment.config, metric_of(sweep.monitor)
     if metric is not None and metric not in {one.name for one in experiment.metrics}:
         where = f"{sweep.places.get(('monitor', -1), '')}  monitor".strip()
         measured = ", ".join(f"validation_{name}" for name in ("loss", *(one.name for one in experiment.metrics)))
         message = f"{sweep.monitor} is not measured: the config's metrics give {measured}"
         raise ConfigError(message, where=where, remedy=f"add to set: metrics: [{metric}]")
+    if not are_same(experiment.dataset.validation, first.dataset.validation):
+        key = _differing(config, first.config, ("data.", "seed"))
+        message = "gives this trial other rows to validate on, or other targets, and figures of both cannot be compared"
+        remedy = "add to set: data.split.seed: 0" if key == "seed" else "leave it out of the space"
+        raise ConfigError([config.problem(key, message, remedy)])
+    if metric is None and (key := _differing(config, first.config, ("loss", "data.preprocess.target"))):
+        message = "makes the loss of this trial another function, and values of both cannot be compared"
+        names = [one.name for one in experiment.metrics]
+        remedy = f"monitor: validation_{names[0]}" if names else "leave it out of the space"
+        raise ConfigError([config.problem(key, message, remedy)])
     if sweep.pruning is not None and isinstance(experiment.optimizer, Minimizer):
         message = f"{experiment.optimizer.name} goes its way in one piece, and trainings that end early pause first"
-        raise ConfigError([experiment.config.problem("optimizer", message, "leave out pruning")])
+        raise ConfigError([config.problem("optimizer", message, "leave out pruning")])
+
+
+def _differing(config: Config, other: Config, beginnings: tuple[str, ...]) -> str:
+    """The first key with one of these beginnings that two configs have not alike."""
+    old, new = (dict(flattened(one.resolved())) for one in (other, config))
+    keys = (key for key in dict.fromkeys([*new, *old]) if key.startswith(beginnings))
+    return next((key for key in keys if _shown(old, key) != _shown(new, key)), "")
 
 
 # -- the directory ---------------------------------------------------------------------------------------------------
@@ -292,6 +329,9 @@ def _carry_out(path: Path, sweep: Sweep, data: str, jobs: int, scheduler: str | 
 
     proposed = _proposed(path, sweep)
     told.checked(sweep)
+    if any(dimension.key.partition(".")[0] == "data" for dimension in sweep.space.dimensions):
+        tables_of(sweep.config(next(sweep.space.corners())), data)  # what each trial reads is not known
+        data = ""
     search = Search(sweep, path, data, proposed, changed)
     first = search.ask()  # what was done before is looked through, and not told of again
     silent = False
@@ -303,11 +343,14 @@ def _carry_out(path: Path, sweep: Sweep, data: str, jobs: int, scheduler: str | 
     if first is None:
         told.warned(f"{path} is complete: nothing is left to do")
     else:
-        with pool(jobs, scheduler, 1, of, told.warned) as workers:
+        with pool(jobs, scheduler, sweep.trials, 1, of, told.warned) as workers:
             signal = carry_out(workers, path, ask, search.tell, told.warned)
-        if signal:
+        if signal or search.hindrance:
             run.write_json(RESULT, result_of(sweep, search.trials, "interrupted"))
+        if signal:
             raise Stopped(path, signal)
+        if search.hindrance:
+            raise NncliError(search.hindrance, remedy=f"then nncli resume {path} goes on")
     return _end(run, sweep, search, told)
 
 
@@ -317,8 +360,8 @@ def _end(run: Run, sweep: Sweep, search: Search, told: Watched) -> Swept:
     run.write_json(RESULT, result)
     write_leaderboard(run.path, sweep, search.trials)
     if best is None:
-        problems = dict.fromkeys(trial.problem for trial in search.trials if trial.problem)
-        message = f"none of {len(search.trials)} trials came to a result: {next(iter(problems), 'all were pruned')}"
+        wrong = (f"{trial.path} {trial.state}: {trial.problem}" for trial in search.trials if trial.problem)
+        message = f"none of {len(search.trials)} trials came to a result: {next(wrong, 'all were pruned')}"
         raise DivergedError(message, where=str(run.path), remedy="narrow the space to what trains")
     keep_best(run.path, best)
     if sweep.base.report.plots is False:

@@ -34,6 +34,7 @@ class Search:
 
     Attributes:
         trials: So far.
+        hindrance: What keeps workers from training, whatever it is; nothing more is asked for then.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Search:
         self._model = Model(sweep) if sweep.method == "tpe" else None
         values = proposed if self._model else fixed(sweep)
         self.trials = [Trial(number, each) for number, each in enumerate(values)]
+        self.hindrance = ""
         self._queue = deque(self.trials)
         self._busy = 0
         self._values: dict[tuple[int, int], float] = {}  # (trial, rung) -> what it cost there
@@ -52,7 +54,7 @@ class Search:
 
     def ask(self) -> Task | None:
         """The next piece of work; None where there is none, or none before something else has ended."""
-        while self._queue or self._more():
+        while not self.hindrance and (self._queue or self._more()):
             trial = self._queue.popleft()
             if (found := self._found(trial)) is None:
                 try:
@@ -70,8 +72,11 @@ class Search:
         self._busy -= 1
         trial = next(trial for trial in self.trials if trial.path == task.path)
         if done.status == "ended" and not is_done(self._run(trial)):
-            done = Done("failed", f"{task.path}: what a worker says that it wrote is not here: is the folder shared?")
-        self._take(trial, done)
+            done = Done("hindered", f"{task.path}: what a worker says that it wrote is not here: is the folder shared?")
+        if done.status == "hindered":
+            self.hindrance = self.hindrance or done.problem
+        else:
+            self._take(trial, done)
 
     # -- what comes next -------------------------------------------------------------------------------------------
 
@@ -129,7 +134,7 @@ class Search:
         except RunError:
             return None
         if status == "diverged":
-            return Done("diverged", f"{trial.path} diverged")
+            return Done("diverged")
         if until is not None and status in ("pruned", "interrupted") and epochs_of(run) >= until:
             return None if held(run.path) else Done("paused")
         return Done("ended") if is_done(run) else None
@@ -154,6 +159,8 @@ class Search:
             return
         states: dict[str, State] = {"ended": "completed", "diverged": "diverged", "failed": "failed"}
         trial.state = states[done.status]
+        if done.status == "diverged":  # in words that are the same whoever trained it, and wherever
+            trial.problem = run.read_json("summary.json").get("problem", "")
         if done.status == "ended":
             trial.summary = run.read_json("summary.json")
             trial.epochs = trial.summary["epochs"]

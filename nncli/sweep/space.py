@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal, TypeAlias
@@ -35,7 +35,7 @@ class Dimension:
 
     def applies(self, chosen: Mapping[str, Any]) -> bool:
         """Whether it is there beside what was ``chosen`` of the keys that it depends on."""
-        return all(key in chosen and _among(chosen[key], values) for key, values in self.when.items())
+        return all(key in chosen and among(chosen[key], values) for key, values in self.when.items())
 
     def position(self, value: Any) -> int:
         """Which of its choices ``value`` is."""
@@ -44,7 +44,7 @@ class Dimension:
     def has(self, value: Any) -> bool:
         """Whether it may be that."""
         if self.kind == "choice":
-            return _among(value, self.values)
+            return among(value, self.values)
         fitting = type(value) is int if self.kind.endswith("integer") else type(value) in (int, float)
         return fitting and bool(self.values[0] <= value <= self.values[1])
 
@@ -61,14 +61,21 @@ class Dimension:
             return min(max(round(math.exp(rng.uniform(math.log(low - 0.5), math.log(high + 0.5)))), low), high)
         return min(max(math.exp(rng.uniform(math.log(low), math.log(high))), low), high)
 
-    def grid(self) -> tuple[Any, ...]:
+    @property
+    def size(self) -> float:
+        """How many values it has; ∞ of real numbers."""
+        if self.kind == "choice":
+            return len(self.values)
+        return self.values[1] - self.values[0] + 1 if self.kind.endswith("integer") else math.inf
+
+    def grid(self) -> Sequence[Any]:
         """The values on a grid, each once."""
         if self.kind == "choice":
             return self.values
         low, high = self.values
         whole = self.kind.endswith("integer")
         if self.steps is None or (whole and self.steps > high - low):
-            return tuple(range(low, high + 1))
+            return range(low, high + 1)
         if self.steps == 1:
             return (low,)
         log = self.kind.startswith("log")
@@ -142,7 +149,7 @@ class Space:
             if dimension.key in possible:
                 for key, values in dimension.when.items():
                     known = possible.get(key, values)
-                    possible[key] = [value for value in known if _among(value, values)]
+                    possible[key] = [value for value in known if among(value, values)]
                     if not possible[key]:
                         return None
         chosen: Values = {}
@@ -151,19 +158,35 @@ class Space:
                 chosen[dimension.key] = possible.get(dimension.key, dimension.values)[0]
         return chosen if all(key in chosen and _same(chosen[key], value) for key, value in asked.items()) else None
 
-    @property
-    def size(self) -> float:
-        """How many different values it has; ∞ where one of them is a real number."""
-        if any(d.kind in ("uniform", "log_uniform") for d in self.dimensions):
-            return math.inf
-        return sum(1 for _ in Space(tuple(_all(d) for d in self.dimensions)).grid())
+    def size(self, most: float = math.inf) -> float:
+        """How many different values it has; as soon as there are more than ``most``, it is not counted on."""
+        return self._count({}, self.dimensions, lambda dimension: dimension.size, most)
+
+    def grid_size(self, most: float = math.inf) -> float:
+        """How many combinations ``grid`` gives, likewise."""
+        return self._count({}, self.dimensions, lambda dimension: len(dimension.grid()), most)
+
+    def _count(
+        self, chosen: Values, left: Sequence[Dimension], values: Callable[[Dimension], float], most: float
+    ) -> float:
+        """Only what others depend on is gone through value by value; the values of all else are so many times more."""
+        if not left:
+            return 1
+        first, rest = left[0], left[1:]
+        if not first.applies(chosen):
+            return self._count(chosen, rest, values, most)
+        if not any(first.key in other.when for other in rest):
+            return values(first) * self._count({**chosen, first.key: None}, rest, values, most)
+        found = 0.0
+        for value in first.values:
+            found += self._count({**chosen, first.key: value}, rest, values, most)
+            if found > most:
+                break
+        return found
 
 
-def _all(dimension: Dimension) -> Dimension:
-    return Dimension(dimension.key, dimension.kind, dimension.values, None, dimension.when)
-
-
-def _among(value: Any, values: Sequence[Any]) -> bool:
+def among(value: Any, values: Sequence[Any]) -> bool:
+    """Whether ``value`` is one of them: true is not 1."""
     return any(_same(value, other) for other in values)
 
 

@@ -61,8 +61,7 @@ class Sweep:
         Raises:
             ConfigError: It is none; what is wrong with a value is said where the sweep has it.
         """
-        changes = {key: Change(value, self._place(key, value)) for key, value in values.items()}
-        config = laid_over(self.base, changes)
+        config = laid_over(self.base, outer_first({key: Change(x, self._place(key, x)) for key, x in values.items()}))
         if config.training.threads != "auto":
             return config
         return config.model_copy(update={"training": config.training.model_copy(update={"threads": THREADS})})
@@ -76,24 +75,19 @@ class Sweep:
     @property
     def rungs(self) -> tuple[int, ...]:
         """After which epochs trainings are compared, and the worse end."""
-        epochs, pruning = self.base.training.epochs, self.pruning
-        if pruning is None:
-            return ()
-        if pruning.name == "median":
-            every = max(1, epochs // 4) if pruning.every == "auto" else pruning.every
-            return tuple(range(every, epochs, every))
-        first = max(1, round(epochs / pruning.factor**3)) if pruning.first == "auto" else pruning.first
-        found, rung = [], float(first)
-        while round(rung) < epochs:
-            found.append(round(rung))
-            rung *= pruning.factor
-        return tuple(dict.fromkeys(found))
+        return () if self.pruning is None else self.pruning.rungs(self._longest)
+
+    @property
+    def _longest(self) -> int:
+        """The epochs of the trials, or, where the space varies them, of those that train for longest."""
+        varied = [d.values for d in self.space.dimensions if d.key == "training.epochs"]
+        return max((x for values in varied for x in values if type(x) is int), default=self.base.training.epochs)
 
     @property
     def share(self) -> float:
         """Of those that came to a rung, how many go on."""
         assert self.pruning is not None
-        return 0.5 if self.pruning.name == "median" else 1 / self.pruning.factor
+        return self.pruning.share
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, from which ``sweep_of`` makes the same."""
@@ -107,6 +101,11 @@ class Sweep:
             "monitor": self.monitor,
             "pruning": None if self.pruning is None else self.pruning.model_dump(),
         }
+
+
+def outer_first(changes: Mapping[str, Change]) -> dict[str, Change]:
+    """``changes``, of which ``optimizer`` comes before ``optimizer.learning_rate``: it takes nothing of that away."""
+    return dict(sorted(changes.items(), key=lambda change: change[0].count(".")))
 
 
 def _written(dimension: Dimension) -> dict[str, Any]:

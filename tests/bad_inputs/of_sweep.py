@@ -42,6 +42,8 @@ ROWS = [
         "sweep c.yaml",
         "c.yaml: is a config, and no sweep; a sweep names it, and what of it to vary: config: c.yaml",
     ),
+    Row("a sweep that is not named", nothing, "sweep", "sweep: needs a SWEEP; name a YAML file, or use --schema"),
+    Row("a sweep beside the schema", nothing, "sweep --schema s.yaml", "--schema: goes alone; leave out SWEEP"),
     sweep("a sweep without a config", RATE, "s.yaml:1:1  config: missing"),
     sweep(
         "a sweep of a config that is not there",
@@ -90,7 +92,7 @@ ROWS = [
     space(
         "a layer that the config does not have",
         "{model.layers.7.units: [1, 2]}",
-        "s.yaml:1:32: model.layers has no entry 7: there are 2, counted from 0\n...",
+        "s.yaml:1:32: model.layers has no entry 7: there are 2, counted from 0",
     ),
     space(
         "a value that only the data show to be wrong",
@@ -140,6 +142,90 @@ ROWS = [
         "it is one of [adam, sgd]",
     ),
     space(
+        "a condition on a truth in place of a number",
+        "{seed: [1, 2], optimizer.learning_rate: {choice: [0.1, 0.2], when: {seed: true}}}",
+        "...space.optimizer.learning_rate.when.seed: seed is never true; it is one of [1, 2]",
+    ),
+    space(
+        "a condition without a value",
+        "{seed: [1, 2], optimizer.learning_rate: {choice: [0.1, 0.2], when: {seed: []}}}",
+        "...space.optimizer.learning_rate.when.seed: has no value; give some of [1, 2]",
+    ),
+    space(
+        "conditions that exclude one another",
+        "{optimizer.name: [adam, sgd], optimizer.momentum: {choice: [0.1, 0.2], when: {optimizer.name: sgd}}, "
+        "optimizer.nesterov: {choice: [true, false], when: {optimizer.momentum: 0.1, optimizer.name: adam}}}",
+        "...space.optimizer.nesterov.when: is never there: what it depends on excludes one another; "
+        "leave out one of the conditions",
+    ),
+    space(
+        "trials of other losses",
+        "{loss: [cross_entropy, focal]}",
+        "s.yaml:1:31  loss.name: makes the loss of this trial another function, and values of both cannot be compared; "
+        "monitor: validation_accuracy",
+    ),
+    space(
+        "trials that validate on other rows",
+        "{data.split.validation: [0.2, 0.4]}",
+        "s.yaml:1:38  data.split.validation: gives this trial other rows to validate on, or other targets, and figures "
+        "of both cannot be compared; leave it out of the space",
+    ),
+    space(
+        "trials by seeds that validate on other rows",
+        "{seed: [1, 2]}",
+        "s.yaml:1:19  seed: gives this trial other rows to validate on...; add to set: data.split.seed: 0",
+    ),
+    space(
+        "an ensemble among the trials",
+        "{ensemble: [null, 3]}",
+        "s.yaml:1:26  ensemble: a trial is one network; leave it out (ensemble: null)...",
+    ),
+    space(
+        "a whole-number range that no grid can hold",
+        "{training.epochs: {integer: [1, 9007199254740992]}}",
+        "s.yaml:1:8  space: a grid of more than 100,000 trials; take method: random",
+        "method: grid\n",
+    ),
+    space(
+        "an empty space",
+        "{}",
+        "s.yaml:1:8  space: must be an entry or more (is an empty mapping)",
+    ),
+    space(
+        "a range with one end",
+        "{optimizer.learning_rate: {uniform: [1]}}",
+        "...space.optimizer.learning_rate.uniform: must be [lowest, highest] (is [1])",
+    ),
+    sweep(
+        "a fixed key that the space takes away",
+        "config: c.yaml\ntrials: 2\nspace: {optimizer: [adam, sgd]}\nset: {optimizer.beta1: 0.5}\n",
+        "s.yaml:4:7  set.optimizer.beta1: is lost: the space has optimizer, with all that is in it; "
+        "say it in each value of optimizer",
+    ),
+    sweep(
+        "a setting of the other pruning",
+        FITTING + "pruning: {name: median, factor: 2}\n",
+        "s.yaml:4:25  pruning.factor: unknown key, which goes with halving",
+    ),
+    sweep(
+        "a fixed key of the command line that is wrong",
+        FITTING,
+        "override 'set.training.epochs=-1'  training.epochs: must be at least 0 (is -1)",
+        arguments="s.yaml set.training.epochs=-1",
+    ),
+    sweep(
+        "an address without a port",
+        FITTING,
+        "--scheduler foo: is no address: missing port number in address 'foo'; write it as dask scheduler tells it: tcp://host:8786",
+        arguments="s.yaml --scheduler foo",
+    ),
+    Row(
+        "folds in the directory of a sweep",
+        begun,
+        "cv c.yaml --run swept",
+        "swept/plan.json: holds a sweep; nncli sweep goes on with it, or choose another --run",
+    ),
+    space(
         "conditions in a circle",
         "{optimizer.name: {choice: [adam, sgd], when: {seed: 1}}, seed: {choice: [1, 2], when: {optimizer.name: sgd}}}",
         "...space.optimizer.name.when: depends on itself in the end: optimizer.name, seed; let one of them stand alone",
@@ -173,24 +259,24 @@ ROWS = [
     sweep(
         "an ensemble that is swept",
         FITTING + "set: {ensemble: 3}\n",
-        "s.yaml:1:9  config: the config asks for an ensemble, and a trial is one network; "
-        "add to set: ensemble: null; train the best as one afterwards",
+        "s.yaml:4:17  ensemble: a trial is one network; "
+        "leave it out (ensemble: null); train the best as one afterwards",
     ),
     sweep(
         "a sweep that nothing can decide",
         FITTING + "set: {data.split.validation: 0}\n",
-        "s.yaml:1:9  config: validation_loss needs validation rows; add to set: data.split.validation: 0.15",
+        "s.yaml:4:30  data.split.validation: validation_loss needs rows to validate on; for example 0.15",
     ),
     sweep(
         "trainings that end early and keep no checkpoints",
         FITTING + "pruning: median\nset: {training.checkpoint: null}\n",
-        "s.yaml:4:10  pruning: trainings that end early pause first, and this config keeps no checkpoints; "
-        "add to set: training.checkpoint: {}",
+        "s.yaml:5:28  training.checkpoint: trainings that end early pause first, and go on from a checkpoint; "
+        "take {}, or leave out pruning",
     ),
     sweep(
         "trainings that are too short to end early",
         FITTING + "pruning: median\nset: {training.epochs: 1}\n",
-        "s.yaml:4:10  pruning: compares nobody within 1 epochs; train for more, or leave it out",
+        "s.yaml:4:10  pruning: compares nobody within 1 epoch; train for more, or leave it out",
     ),
     sweep(
         "a minimizer that is to pause",
@@ -201,8 +287,9 @@ ROWS = [
     ),
     sweep(
         "more processes than there is memory for",
-        FITTING + "set: {model.layers.0.units: 100000}\n",
-        "--jobs 1000: 1000 trainings at a time need ... GB, ...; take --jobs ...",
+        "config: c.yaml\ntrials: 900\nspace: {optimizer.learning_rate: {uniform: [0.1, 1]}}\n"
+        "set: {model.layers.0.units: 100000}\n",
+        "--jobs 1000: 900 trainings at a time need ... GB, ...; take --jobs ...",
         arguments="s.yaml --jobs 1000",
     ),
     sweep("no worker", FITTING, "--jobs 0: must be between 1 and 1024", arguments="s.yaml --jobs 0"),
@@ -224,7 +311,7 @@ ROWS = [
         begun,
         "resume swept trials=5",
         "swept: holds several trainings, which go on as they began, without trials=5; "
-        "leave it out, or begin anew in another directory",
+        "more trials go on by nncli sweep SWEEP trials=5 --run swept",
     ),
     Row(
         "a sweep whose plan was changed",

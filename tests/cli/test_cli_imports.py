@@ -76,6 +76,7 @@ def test_help_loads_nothing_heavy(home: Path) -> None:
         ("profile configs/digits.yaml --steps 5", CONFIG | {"rich", "scipy"}),  # numba loads scipy
         ("cv configs/iris.yaml --folds 2 training.epochs=2", CONFIG | {"safetensors", "scipy"}),
         ("validate --schema", CONFIG),
+        ("sweep --schema", CONFIG),
         ("validate configs/iris.yaml", CONFIG | {"rich"}),
         ("validate configs/iris.yaml --json", CONFIG | {"rich"}),
         ("train configs/iris.yaml training.epochs=2", CONFIG | {"safetensors"}),

@@ -16,9 +16,11 @@ from fuzz.configs import broken
 from fuzz.fuzzing import counted, fuzzed
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from nncli.config.schema import Config
 from nncli.errors import ConfigError
+from nncli.sweep.json_schema import sweep_schema
 from nncli.sweep.proposing import fixed
 from nncli.sweep.reading import load_sweep, sweep_of
 
@@ -62,12 +64,14 @@ def folder() -> Iterator[Path]:
 
 def test_any_sweep_is_one_or_is_refused(folder: Path) -> None:
     ends: Counter[str] = Counter()
+    schema = Draft202012Validator(sweep_schema())
 
     def one(content: Any) -> None:
         (folder / "s.yaml").write_text(yaml.safe_dump(content, allow_unicode=True))
         began = time.process_time()
         with counted(ends):
             sweep = load_sweep(folder / "s.yaml")
+            assert schema.is_valid(content), content
             assert sweep_of(sweep.to_json(), "plan.json").to_json() == sweep.to_json()
             trials = [] if sweep.method == "tpe" else fixed(sweep)
             assert len(trials) in (0, sweep.trials)

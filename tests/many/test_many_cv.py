@@ -361,9 +361,15 @@ def test_a_class_with_fewer_rows_than_folds_is_told() -> None:
     frame = pl.read_csv("points.csv")
     few = pl.Series("y", ["rare"] * 4 + frame["y"].to_list()[4:])
     frame.with_columns(few).write_csv("points.csv")
-    ended = called("cv", "c.yaml", "--folds", "6", "data.split.test=0", "training.epochs=1")
+    ended = called(
+        "cv", "c.yaml", "--folds", "6", "data.split.test=0", "training.epochs=1", "metrics=[accuracy, roc_auc]"
+    )
     assert ended.returncode == 0, ended.stderr
     assert "warning: the class 'rare' has 4 rows for 6 folds: some validate without it\n" in ended.stderr
+    figures = json.loads(Path("runs/c-cv/cv.json").read_text())["configs"]["c"]["metrics"]
+    assert figures["validation_roc_auc"]["n"] == 4
+    assert "validation roc_auc: from 4 of 6 folds, as in the others it is not defined\n" in ended.stdout
+    assert "validation accuracy: from" not in ended.stdout
 
 
 def test_where_lines_stay_there_is_one_for_each_fold() -> None:

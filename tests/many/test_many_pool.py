@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nncli.many.pool import DEATHS, Pool, carry_out
+from nncli.many.pool import DEATHS, Pool, carry_out, pool
 from nncli.many.work import STOP, Done, Task
+from nncli.resumption import Told
 
 
 class Mortal(Pool):
@@ -49,3 +50,9 @@ def test_what_kills_every_worker_is_given_up_alone_and_the_others_are_done(tmp_p
     assert len(workers.beside) == DEATHS
     assert workers.beside[-1] == []  # its last try had nothing beside it to die of
     assert not (tmp_path / STOP).exists()
+
+
+def test_no_more_processes_are_started_than_there_is_work_for() -> None:
+    for jobs, pieces, size in ((40, 3, 3), (2, 3, 2), (2, 1, 1)):
+        with pool(jobs, None, pieces, 1, lambda task: Told(), lambda text: None) as workers:
+            assert workers.size == size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,12 +19,14 @@ from typing import Any
 import numpy as np
 import pytest
 from commands import called
+from terminals import Terminal, written
 
 import nncli
 from nncli.errors import NncliError
 from nncli.many.work import Task, do
 from nncli.sweep import Watched, go_on, load_sweep, run_sweep
 from nncli.sweep.pictures import pictures
+from nncli.sweep.proposing import STARTUP, Model
 from nncli.sweep.search import Search
 from nncli.sweep.trial import Trial
 from runs import content
@@ -175,12 +178,61 @@ def test_a_trial_that_diverges_is_the_worst_and_ends_nothing() -> None:
     found = run_sweep(load_sweep("d.yaml"), directory="d")
     assert found.result["states"] == {"completed": 1, "diverged": 1}
     assert found.result["best"]["values"] == {"optimizer.learning_rate": 1e-2}
+    assert go_on("d").result == found.result  # in the same words
     Path("e.yaml").write_text(text.replace("1e-2", "2e30"))
     ended = called("sweep", "e.yaml", "--run", "e")
     assert ended.returncode == 3
-    assert "e: none of 2 trials came to a result: e/trial-0: training diverged" in ended.stderr.replace(
-        os.getcwd() + "/", ""
-    )
+    why = json.loads(Path("e/sweep.json").read_text())["trials"][0]["problem"]
+    assert re.fullmatch(r"epoch 1, batch \d+: .* is not finite", why)  # no path: it is the same wherever it was trained
+    assert f"1/2  trial-0  diverged: {why}\n" in ended.stderr
+    assert f"e: none of 2 trials came to a result: trial-0 diverged: {why}; narrow the space" in ended.stderr
+
+
+def test_what_hinders_one_trial_hinders_all_and_is_no_fault_of_theirs() -> None:
+    whole = run_sweep(load_sweep("s.yaml", ["trials=3"]), directory="whole")
+    run_sweep(load_sweep("s.yaml", ["trials=2"]), directory="s")
+    data = dict(np.load("rings.npz"))
+    before = Path("rings.npz").read_bytes()
+    np.savez("rings.npz", X=data["X"] + 1, y=data["y"])
+    with pytest.raises(NncliError, match=r"the data changed since .*; then nncli resume s goes on"):
+        run_sweep(load_sweep("s.yaml", ["trials=3"]), directory="s")
+    assert json.loads(Path("s/sweep.json").read_text())["states"] == {"completed": 2, "waiting": 1}
+    Path("rings.npz").write_bytes(before)
+    assert go_on("s").result["states"] == whole.result["states"]
+    assert swept("s") == swept("whole")
+
+
+@pytest.mark.parametrize(
+    "space", ["{data.preprocess.numeric: [standardize, none]}", "{data: [{path: rings.npz}, {path: ./rings.npz}]}"]
+)
+def test_data_that_changed_are_found_out_where_the_space_varies_them(space: str) -> None:
+    over = ["method=grid", "trials=null", f"space={space}"]
+    found = run_sweep(load_sweep("s.yaml", over), directory="s")
+    assert found.result["states"] == {"completed": 2}
+    assert go_on("s").result == found.result
+    with np.load("rings.npz") as data:
+        np.savez("rings.npz", X=data["X"] + 1, y=data["y"])
+    with pytest.raises(NncliError, match="the data changed since the trainings began"):
+        go_on("s")
+
+
+def test_a_key_within_another_that_the_space_has_too_is_laid_over_it() -> None:
+    space = "space={optimizer.momentum: [0.5], optimizer: [sgd, {name: sgd, nesterov: true}]}"
+    sweep = load_sweep("s.yaml", [space, "method=grid", "trials=null"])
+    configs = [sweep.config(values).resolved()["optimizer"] for values in sweep.space.grid()]
+    assert [(one["momentum"], one["nesterov"]) for one in configs] == [(0.5, False), (0.5, True)]
+
+
+def test_an_override_names_a_key_of_the_space_as_the_file_does() -> None:
+    sweep = load_sweep("s.yaml", ["space.optimizer.learning_rate=[0.5]", "set.training.epochs=7", "trials=1"])
+    assert {d.key: d.values for d in sweep.space.dimensions}["optimizer.learning_rate"] == (0.5,)
+    assert len(sweep.space.dimensions) == 4
+    assert sweep.base.training.epochs == 7
+
+
+def test_comparisons_fit_the_longest_of_the_trials() -> None:
+    over = ["method=grid", "trials=null", "pruning=median"]
+    assert load_sweep("s.yaml", [*over, "space={training.epochs: [2, 40]}"]).rungs == (10, 20, 30)
 
 
 # -- who ends early --------------------------------------------------------------------------------------------------
@@ -241,6 +293,21 @@ def test_a_model_looks_where_it_was_good_and_goes_on_as_if_it_had_not_been_stopp
     assert swept("half") == swept("whole")
     values = np.array([trial["value"] for trial in whole.result["trials"]])
     assert np.median(values[15:]) < np.median(values[:10])
+
+
+def test_a_model_learns_from_what_diverges() -> None:
+    """The figure gets better up to where all trainings diverge."""
+    sweep = load_sweep("s.yaml", ["method=tpe", "trials=60", "space={optimizer.learning_rate: {uniform: [0.001, 1]}}"])
+    model, trials = Model(sweep), list[Trial]()
+    for number in range(60):
+        trial = Trial(number, model.propose(trials))
+        rate = trial.values["optimizer.learning_rate"]
+        trial.state, trial.value = ("completed", 1 - rate) if rate < 0.4 else ("diverged", None)
+        trials.append(trial)
+    diverged = [trial.state == "diverged" for trial in trials]
+    assert sum(diverged[:STARTUP]) > STARTUP / 3  # as it is at random
+    assert sum(diverged[30:]) < 20  # all 30 of them, if it is told nothing
+    assert max(trial.values["optimizer.learning_rate"] for trial in trials if trial.state == "completed") > 0.38
 
 
 def test_without_optuna_it_is_said_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,8 +372,8 @@ if __name__ == "__main__":
 
 
 @contextmanager
-def separate() -> Iterator[tuple[str, int]]:
-    """The address of a scheduler, and the number of a worker: two of them, each a process of its own."""
+def separate() -> Iterator[tuple[str, int, int]]:
+    """The address of a scheduler, and the numbers of a worker, of which there are two, and of its process."""
     dask = str(Path(sys.executable).parent / "dask")
     about = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", "address.json"]
     processes = [subprocess.Popen([dask, "scheduler", *about], **QUIET)]
@@ -315,7 +382,7 @@ def separate() -> Iterator[tuple[str, int]]:
         address = json.loads(Path("address.json").read_text())["address"]
         worker = [dask, "worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
         processes += [subprocess.Popen(worker, **QUIET) for _ in range(2)]
-        yield address, processes[1].pid
+        yield address, processes[1].pid, processes[0].pid
     finally:
         for process in processes[::-1]:
             process.terminate()
@@ -323,21 +390,21 @@ def separate() -> Iterator[tuple[str, int]]:
 
 
 @contextmanager
-def local() -> Iterator[tuple[str, int]]:
+def local() -> Iterator[tuple[str, int, int]]:
     """The same of a cluster whose workers have nannies, by which a dead one is followed by another."""
     Path("local.py").write_text(LOCAL)
     pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
     with subprocess.Popen([sys.executable, "local.py"], **pipes) as process:
         assert process.stdout is not None
         address, first, _ = process.stdout.readline().split()
-        yield address, int(first)
+        yield address, int(first), process.pid
         process.communicate()
 
 
 @pytest.mark.parametrize("cluster", [separate, local])
 def test_on_a_cluster_whose_worker_is_killed_nothing_is_lost(cluster: Any, long: dict[str, Any]) -> None:
     """They talk over the loopback."""
-    with cluster() as (address, worker):
+    with cluster() as (address, worker, _):
         process = start("sweep", "s.yaml", LONG, "--run", "far", "--scheduler", address)
         until(lambda: ended("far") >= 2)
         os.kill(worker, signal.SIGKILL)
@@ -346,16 +413,28 @@ def test_on_a_cluster_whose_worker_is_killed_nothing_is_lost(cluster: Any, long:
     assert swept("far") == long
 
 
+def test_a_scheduler_that_is_killed_is_said_to_be_gone_and_the_sweep_goes_on_without_it(long: dict[str, Any]) -> None:
+    with separate() as (address, _, scheduler):
+        process = start("sweep", "s.yaml", LONG, "--run", "far", "--scheduler", address, "--quiet")
+        until(lambda: ended("far") >= 2)
+        os.kill(scheduler, signal.SIGKILL)
+        _, said = process.communicate(timeout=120)
+        remedy = "what was done is kept: start it again, or go on without it, by nncli resume"
+        assert (process.returncode, said) == (2, f"--scheduler {address}: is gone; {remedy}\n")
+    assert called("resume", "far", "--quiet").returncode == 0
+    assert swept("far") == long
+
+
 def test_a_worker_that_sees_another_folder_or_is_another_version_says_so(tmp_path: Path) -> None:
     config = nncli.load_config("c.yaml").resolved()
     elsewhere = do(Task(str(tmp_path / "nowhere"), "trial-0", config))
     assert (elsewhere.status, "all workers need the same folder at the same path" in elsewhere.problem) == (
-        "failed",
+        "hindered",
         True,
     )
     run_sweep(load_sweep("s.yaml", ["trials=1"]), directory="s")
     other = do(Task(str(tmp_path / "s"), "trial-1", config, version="0.0.9"))
-    assert (other.status, "and the trainings began with 0.0.9" in other.problem) == ("failed", True)
+    assert (other.status, "and the trainings began with 0.0.9" in other.problem) == ("hindered", True)
     assert not Path("s/trial-1").exists()
 
 
@@ -381,6 +460,15 @@ def test_what_is_printed() -> None:
     first = next(line for line in ended.stdout.splitlines() if line.startswith("1 "))
     assert first.split()[:4] == ["1", best["run"], f"{best['value']:.4g}", "12"]
     assert ended.stdout.splitlines()[-1] == f"best: s/best ({best['run']})"
+
+
+@pytest.mark.parametrize("command", [("sweep", "s.yaml", "trials=2"), ("cv", "c.yaml", "--folds", "2")])
+def test_in_a_narrow_terminal_lines_break_between_words(command: tuple[str, ...], tmp_path: Path) -> None:
+    with Terminal(*command, "--run", "narrow", cwd=tmp_path, columns=40) as terminal:
+        assert terminal.end() == 0
+    lines = written(terminal.raw)
+    assert any(len(line) > 30 for line in lines)
+    assert [line for line in lines if len(line) > 40 and " " in line.strip()] == []
 
 
 def test_pictures_tell_what_matters() -> None:

@@ -51,7 +51,8 @@ def allowed(space: Space) -> list[dict[str, Any]]:
 def test_a_grid_has_every_combination_once_and_no_other(space: Space) -> None:
     grid, expected = list(space.grid()), allowed(space)
     assert sorted(map(str, grid)) == sorted(map(str, expected))
-    assert space.size == len(expected)
+    assert space.size() == space.grid_size() == len(expected)
+    assert (space.size(3) > 3) == (len(expected) > 3)  # however far it counted
 
 
 @given(spaces(), st.integers(0, 2**32))
@@ -90,7 +91,16 @@ def test_a_grid_without_conditions_is_scikit_learn_s() -> None:
     ],
 )
 def test_a_range_on_a_grid(kind: Any, ends: tuple[float, ...], steps: int | None, expected: tuple[float, ...]) -> None:
-    assert Dimension("k", kind, ends, steps).grid() == expected
+    assert tuple(Dimension("k", kind, ends, steps).grid()) == expected
+
+
+def test_what_is_counted_is_not_gone_through() -> None:
+    wide = Dimension("a", "integer", (1, 2**53))
+    switch = Dimension("b", "choice", (True, 1))
+    where = Dimension("c", "integer", (1, 10), when={"b": (True,)})
+    assert Space((wide, switch, where)).size() == Space((wide, switch, where)).grid_size() == 2**53 * (10 + 1)
+    assert Space((switch, Dimension("d", "uniform", (0, 1), 3, when={"b": (1,)}))).grid_size() == 3 + 1
+    assert Space((Dimension("d", "uniform", (0, 1)),)).size() == math.inf
 
 
 def test_a_log_range_on_a_grid_goes_by_factors_and_ends_where_it_says() -> None:
