@@ -128,3 +128,21 @@ def test_rows_that_others_have_are_released(tmp_path: Any) -> None:
         assert array.strides == (0, 0)  # of shape alone
         with pytest.raises(TypeError, match="has no numbers"):
             array + 1
+
+
+def test_rows_that_train_and_are_judged_are_still_there_to_be_judged(tmp_path: Any) -> None:
+    import nncli
+    from nncli.builder import build
+
+    config = "data: {source: wine}\nmodel: {layers: [{units: 3, activation: relu}, {activation: softmax}]}\n"
+    (tmp_path / "c.yaml").write_text(config)
+    experiment = build(nncli.load_config(tmp_path / "c.yaml", ["training.overfit_batches=2"]))
+    (inputs, targets), place = (experiment.train.inputs, experiment.train.targets), experiment.dataset.train.rows
+    experiment.release_rows()
+    validation, part = experiment.validation, experiment.dataset.validation
+    assert validation is not None
+    assert part is not None
+    np.testing.assert_array_equal(validation.inputs, inputs)
+    np.testing.assert_array_equal(validation.targets, targets)
+    for found, expected in ((part.inputs, inputs), (part.targets, targets), (part.rows, place)):
+        np.testing.assert_array_equal(found, expected)
