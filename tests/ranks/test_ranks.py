@@ -311,3 +311,14 @@ def test_several_processes_without_mpi4py_do_not_train_several_times(
     said = "2 processes were started together, and mpi4py is not installed; "
     said += "pip install 'nncli[mpi]', or start one: without mpiexec\n"
     assert capsys.readouterr().err == (said if rank == 0 else "")
+
+
+def test_a_rank_that_is_interrupted_while_it_starts_is_ended_by_the_signal() -> None:
+    """One that exited by itself would leave the others waiting in MPI's start, and mpiexec with them."""
+    Path("mpi4py.py").write_text("import os, signal\n\nos.kill(os.getpid(), signal.SIGINT)\n")
+    path = os.pathsep.join([str(Path.cwd()), *sys.path])
+    settings = os.environ | {"PMI_SIZE": "2", "PMI_RANK": "1", "PYTHONPATH": path}
+    found = subprocess.run(
+        [*NNCLI, "train", "c.yaml"], env=settings, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (found.returncode, found.stdout, found.stderr) == (-signal.SIGINT, "", "")
