@@ -322,3 +322,46 @@ def test_a_rank_that_is_interrupted_while_it_starts_is_ended_by_the_signal() -> 
         [*NNCLI, "train", "c.yaml"], env=settings, capture_output=True, text=True, check=False, timeout=60
     )
     assert (found.returncode, found.stdout, found.stderr) == (-signal.SIGINT, "", "")
+
+
+MEASURED = """
+import tracemalloc
+from nncli.api import train
+from nncli.builder import build
+from nncli.cli.helping import help_rank_0
+from nncli.config.loader import load_config
+from nncli.ranks import launched
+from nncli.run import Run
+from nncli.starting import start
+from nncli.training import memory
+
+def nothing(*_):
+    pass
+
+ranks = launched()
+if ranks.rank:
+    help_rank_0(ranks)
+else:
+    memory.COPIES_TO_SAVE = 0  # of the two copies that safetensors makes, one is not Python's
+    rows = "data.source={name: blobs, n_samples: 20000, n_features: 30}"
+    config = load_config("c.yaml", ["training={epochs: 1, batch_size: 2000, shards: 4, kernels: numpy}", rows])
+    train(config, directory="imports", ranks=ranks)
+    tracemalloc.start()
+    experiment = build(config)
+    experiment.release_cells()
+    told = memory.memory_of(experiment, ranks)
+    run = Run.create("measured")
+    tracemalloc.reset_peak()
+    with run.locked():
+        start(run, experiment, began=nothing, warned=nothing, observe=nothing, ranks=ranks)
+    print(told.total, tracemalloc.get_traced_memory()[1])
+    ranks.end(0)
+"""
+
+
+@needs_mpi
+def test_the_memory_that_the_first_of_them_takes_is_foretold() -> None:
+    found = run(2, program=[sys.executable, "-c", MEASURED])
+    assert found.returncode == 0, found.stderr
+    foretold, measured = map(int, found.stdout.split())
+    assert foretold == pytest.approx(measured, rel=0.05)
