@@ -58,6 +58,7 @@ def train(
     require(config)
     told: Any = {"began": began, "warned": warned, "observe": observe, "ranks": ranks}
     ranks.warn_by(warned)
+    refuse_idle_ranks(config, config.training.shards, ranks)  # before the rows are read, which may take long
     if config.ensemble is not None:
         plan = plan_ensemble(config, ranks=ranks)
         refuse_idle_ranks(config, plan.shards, ranks)

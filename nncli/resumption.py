@@ -95,6 +95,7 @@ def resume(
         changes = _changes(before, config)
         whole = not changes and (is_whole(run) if config.ensemble is None else _is_whole_ensemble(run, config))
         if not whole:
+            refuse_idle_ranks(config, config.training.shards, ranks)  # before the rows are read
             require(config)
         if whole:
             warned(f"{run.path} is complete: nothing is left to do; training.epochs=N trains for longer")

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import nncli
+from nncli import api
 from nncli.cli import main as command
 from nncli.ranks import Ranks
 from runs import content, ensemble_content
@@ -254,6 +255,35 @@ def test_what_is_wrong_is_said_once_and_ends_all_of_them() -> None:
     said = "override 'training.shards=2'  training.shards: a batch in 2 shards is no work for 3 ranks; "
     said += "training.shards=3 has some for each, or start fewer: mpiexec -n 2\n"
     assert (found.returncode, found.stdout, found.stderr) == (2, "", said)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ([], "training.shards=3 has some for each, or start one: leave mpiexec out"),
+        (["training.batch_size=2"], "start one: leave mpiexec out"),
+        (["training.batch_size=2", "training.shards=2"], "start fewer: mpiexec -n 2"),
+        (["optimizer=lbfgs", "training.batch_size=full"], "start one: leave mpiexec out"),
+    ],
+)
+def test_the_remedy_for_too_many_ranks_is_one_that_helps(changes: list[str], said: str) -> None:
+    Path("p.yaml").write_text("data: {path: rows.csv}\nmodel: {layers: [{activation: softmax}]}\n")
+    Path("rows.csv").write_text("x,y\n" + "1,a\n2,b\n" * 20)
+    ranks = Ranks()
+    ranks.size = 3
+    with pytest.raises(nncli.NncliError) as refused:
+        api.train(nncli.load_config("p.yaml", ["data.target=y", *changes]), ranks=ranks)
+    (problem,) = refused.value.problems
+    assert problem.remedy == said
+    assert not Path("runs").exists()
+
+
+def test_shards_that_are_too_few_for_the_ranks_are_refused_before_any_row_is_read() -> None:
+    ranks = Ranks()
+    ranks.size = 3
+    config = nncli.load_config("c.yaml", ["data={path: not there.csv, target: y}", "training.shards=2"])
+    with pytest.raises(nncli.NncliError, match="a batch in 2 shards is no work for 3 ranks"):
+        api.train(config, ranks=ranks)
 
 
 @pytest.mark.parametrize(
