@@ -118,7 +118,7 @@ def prepare_tables(cache: Cache, tables: dict[str, Table], plan: Plan) -> Datase
                     for key, values in prepared.items():
                         own[name][key].append(values)
     shuffled.write()
-    found = {name: cache.part(name, tables.get(name, train)) for name, n in sizes.items() if n}
+    found = {name: cache.part(name, tables.get(name, train), columns) for name, n in sizes.items() if n}
     dataset = Dataset(
         preprocessing,
         found["train"],
