@@ -21,7 +21,7 @@ from nncli.text import bytes_text
 from nncli.training.judging import Judge
 from nncli.training.reading import window_bytes
 from nncli.training.sanity import rows_judged
-from nncli.training.team import BLOCK
+from nncli.training.team import BLOCK, row_bytes
 from nncli.training.trainer import Trainer
 
 COPIES_TO_SAVE = 1
@@ -107,11 +107,11 @@ def memory_of(experiment: Experiment, ranks: Ranks = ALONE) -> Memory:
 
 
 def _dealing(experiment: Experiment, ranks: Ranks) -> int:
-    """A copy of the rows that the first of ``ranks`` keeps, the order in which all are dealt, a block on its way."""
-    order, rows = experiment.order, experiment.train
-    a_row = sum(array.nbytes // len(array) for array in (rows.inputs, rows.targets, rows.weights) if array is not None)
+    """A copy of the rows that the first of ``ranks`` keeps, where each of all is dealt to, and those on their way."""
+    order, a_row = experiment.order, row_bytes(experiment.train)
     own, *others = (sum(map(order.share, ranks.share(order.shards, rank))) for rank in range(ranks.size))
-    return own * a_row + order.n * np.dtype(np.intp).itemsize + min(BLOCK, max(others) * a_row)
+    sent = min(order.n, BLOCK // a_row) * max(others) // order.n
+    return (own + sent) * a_row + 2 * order.n * np.dtype(np.int64).itemsize
 
 
 def _first_loss(experiment: Experiment, weights: Weights) -> int:
