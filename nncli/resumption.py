@@ -95,7 +95,7 @@ def resume(
         changes = _changes(before, config)
         whole = not changes and (is_whole(run) if config.ensemble is None else _is_whole_ensemble(run, config))
         if not whole:
-            refuse_idle_ranks(config, config.training.shards, ranks)  # before the rows are read
+            refuse_idle_ranks(config, config.training.shards, ranks, resumes=True)  # before the rows are read
             require(config)
         if whole:
             warned(f"{run.path} is complete: nothing is left to do; training.epochs=N trains for longer")
@@ -149,7 +149,7 @@ def _go_on(run: Run, before: Config, config: Config, tables: Tables | None, told
     changes, warned = _changes(before, config), told.warned
     _refuse_diverged(run)
     experiment = build(config, tables, place=Place(run.path, say=told.preparing))
-    refuse_idle_ranks(config, experiment.shards, ranks)
+    refuse_idle_ranks(config, experiment.shards, ranks, resumes=True)
     if ranks.size > 1 and tables is None:
         experiment.release_cells()
     refuse_too_large(experiment, ranks=ranks)
@@ -199,7 +199,7 @@ def _go_on_together(
     """
     _refuse_diverged(run)
     plan = plan_ensemble(config, ranks=ranks)
-    refuse_idle_ranks(config, plan.shards, ranks)
+    refuse_idle_ranks(config, plan.shards, ranks, resumes=True)
     if not (run.path / "environment.json").exists():  # it was killed before the first member
         begin_ensemble(run, plan)
     made_in = run.read_json("environment.json")

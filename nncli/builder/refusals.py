@@ -51,8 +51,11 @@ def refuse_shards(experiment: Experiment) -> None:
     raise ConfigError([config.problem("training.shards", message, remedy)])
 
 
-def refuse_idle_ranks(config: Config, shards: int | Literal["auto"], ranks: Ranks) -> None:
-    """More processes than a batch has shards; where nobody has counted these yet, it is not known."""
+def refuse_idle_ranks(config: Config, shards: int | Literal["auto"], ranks: Ranks, *, resumes: bool = False) -> None:
+    """More processes than a batch has shards; where nobody has counted these yet, it is not known.
+
+    A run that ``resumes`` has those that it has.
+    """
     if shards == "auto" or ranks.size <= shards:
         return
     asked = " (auto)" if config.training.shards == "auto" else ""
@@ -60,7 +63,7 @@ def refuse_idle_ranks(config: Config, shards: int | Literal["auto"], ranks: Rank
     fewer = f"start fewer: mpiexec -n {shards}" if shards > 1 else "start one: leave mpiexec out"
     batch = config.training.batch_size
     whole = isinstance(config.optimizer.build(), Minimizer) or (isinstance(batch, int) and batch < ranks.size)
-    remedy = fewer if whole else f"training.shards={ranks.size} has some for each, or {fewer}"
+    remedy = fewer if whole or resumes else f"training.shards={ranks.size} has some for each, or {fewer}"
     raise ConfigError([config.problem("training.shards", message, remedy)])
 
 

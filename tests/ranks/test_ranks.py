@@ -278,6 +278,15 @@ def test_the_remedy_for_too_many_ranks_is_one_that_helps(changes: list[str], sai
     assert not Path("runs").exists()
 
 
+def test_a_run_is_not_told_to_take_other_shards_than_it_has() -> None:
+    api.train(nncli.load_config("c.yaml", ["training.epochs=1"]), directory="run")
+    ranks = Ranks()
+    ranks.size = 5
+    with pytest.raises(nncli.NncliError) as refused:
+        nncli.resume("run", ["training.epochs=2"], ranks=ranks)
+    assert [problem.remedy for problem in refused.value.problems] == ["start fewer: mpiexec -n 4"]
+
+
 def test_shards_that_are_too_few_for_the_ranks_are_refused_before_any_row_is_read() -> None:
     ranks = Ranks()
     ranks.size = 3
