@@ -20,6 +20,7 @@ from nncli.data import delimited, maps, table
 from nncli.data.dataset import Dataset, Part, prepare
 from nncli.data.preprocess import Preprocessing
 from nncli.data.stored import preparing, shuffle
+from nncli.errors import DataError
 
 N = 1500
 SOFTMAX = {"layers": [{"units": 4, "activation": "relu"}, {"activation": "softmax"}]}
@@ -322,3 +323,17 @@ def test_rows_of_other_data_than_those_of_the_run_are_not_kept_in_it(tmp_path: P
     dataset = read_dataset(asked, place=place)
     assert dataset.cache is not None
     assert dataset.cache.told.endswith(f"{tmp_path / 'cache'}: they were made of other data")
+
+
+def test_all_numbers_that_are_no_class_are_named_as_they_are_in_memory(tmp_path: Path) -> None:
+    asked = tiny(tmp_path)
+    labels = ["1.5" if i in (7, 300, 301, 777) else str(i % 2) for i in range(900)]
+    (tmp_path / "t.csv").write_text("x,kind\n" + "".join(f"{i},{label}\n" for i, label in enumerate(labels)))
+    with pytest.raises(DataError) as memory:
+        read_dataset(in_memory(asked))
+    with pytest.raises(DataError) as disk:
+        read_dataset(asked, place=Place(beside=tmp_path))
+    assert disk.value.problems == memory.value.problems
+    assert [problem.where for problem in disk.value.problems] == [
+        f"t.csv line {i + 2}, column 'kind'" for i in (7, 300, 301, 777)
+    ]
