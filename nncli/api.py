@@ -58,8 +58,9 @@ def train(
     require(config)
     told: Any = {"began": began, "warned": warned, "observe": observe, "ranks": ranks}
     ranks.warn_by(warned)
+    refuse_idle_ranks(config, config.training.shards, ranks)  # before the rows are read, which may take long
     if config.ensemble is not None:
-        plan = plan_ensemble(config)
+        plan = plan_ensemble(config, ranks=ranks)
         refuse_idle_ranks(config, plan.shards, ranks)
         run = Run.create(config.name_or_stem, None if directory is None else Path(directory), folder=MEMBERS)
 
@@ -74,10 +75,10 @@ def train(
     else:
         own = None if directory is None else Path(directory)
         experiment = build(config, place=Place(beside=ROOT if own is None else own.parent, say=preparing))
-        refuse_too_large(experiment)
         refuse_idle_ranks(config, experiment.shards, ranks)
         if ranks.size > 1:
             experiment.release_cells()
+        refuse_too_large(experiment, ranks=ranks)
         run = Run.create(config.name_or_stem, own)
         keep(experiment.dataset, run.path)
         with run.locked():

@@ -18,6 +18,7 @@ from nncli.data.dataset import Dataset, Part
 from nncli.data.preprocess import Preprocessing
 from nncli.engine.buffers import Kernels
 from nncli.errors import DivergedError, NncliError
+from nncli.ranks import ALONE, Ranks
 from nncli.recording import Interrupted
 from nncli.run import Run, environment
 from nncli.scoring.scorer import finite_or_none
@@ -70,10 +71,13 @@ class Plan:
         return self.config.ensemble.members
 
 
-def plan_ensemble(config: Config, tables: Tables | None = None, known: Known | None = None) -> Plan:
+def plan_ensemble(
+    config: Config, tables: Tables | None = None, known: Known | None = None, ranks: Ranks = ALONE
+) -> Plan:
     """Read the data, and see that each member can be trained on them: what is wrong shows before any of the work.
 
-    The preprocessing is that of an earlier training, ``known``, or is fitted on the training rows.
+    The preprocessing is that of an earlier training, ``known``, or is fitted on the training rows. The members will be
+    trained by ``ranks``.
 
     Raises:
         DataError: The data cannot be used.
@@ -85,7 +89,7 @@ def plan_ensemble(config: Config, tables: Tables | None = None, known: Known | N
     dataset = load_dataset(config, tables, known.together if known else None)
     settings: list[tuple[int, int, Kernels]] = []
     for experiment in build_members(config, tables, known.each if known else None):
-        refuse_too_large(experiment)
+        refuse_too_large(experiment, ranks=ranks)
         settings.append((experiment.threads, experiment.shards, experiment.kernels))
     threads, shards, kernels = settings[0]
     training = config.training.model_copy(update={"threads": threads, "shards": shards})

@@ -95,6 +95,7 @@ def resume(
         changes = _changes(before, config)
         whole = not changes and (is_whole(run) if config.ensemble is None else _is_whole_ensemble(run, config))
         if not whole:
+            refuse_idle_ranks(config, config.training.shards, ranks, resumes=True)  # before the rows are read
             require(config)
         if whole:
             warned(f"{run.path} is complete: nothing is left to do; training.epochs=N trains for longer")
@@ -148,10 +149,10 @@ def _go_on(run: Run, before: Config, config: Config, tables: Tables | None, told
     changes, warned = _changes(before, config), told.warned
     _refuse_diverged(run)
     experiment = build(config, tables, place=Place(run.path, say=told.preparing))
-    refuse_too_large(experiment)
-    refuse_idle_ranks(config, experiment.shards, ranks)
+    refuse_idle_ranks(config, experiment.shards, ranks, resumes=True)
     if ranks.size > 1 and tables is None:
         experiment.release_cells()
+    refuse_too_large(experiment, ranks=ranks)
     if experiment.dataset.cache is not None and experiment.dataset.cache.told:
         warned(experiment.dataset.cache.told)
     quiet = np.errstate(all="ignore")  # as Trainer asks for
@@ -197,8 +198,8 @@ def _go_on_together(
     What changes is written down first: a member that is not told of it in this process learns it in the next.
     """
     _refuse_diverged(run)
-    plan = plan_ensemble(config)
-    refuse_idle_ranks(config, plan.shards, ranks)
+    plan = plan_ensemble(config, ranks=ranks)
+    refuse_idle_ranks(config, plan.shards, ranks, resumes=True)
     if not (run.path / "environment.json").exists():  # it was killed before the first member
         begin_ensemble(run, plan)
     made_in = run.read_json("environment.json")

@@ -175,7 +175,8 @@ def debugging_rows(config: Config, dataset: Dataset, network: Network) -> Datase
             rows = windows(part.inputs, order.streams(0).of(1))
             chosen = np.concatenate([*islice(in_batches(rows, order.size), batches)])
         first = part.take(chosen)
-        validation = first if key == "overfit_batches" else dataset.validation
+        # a part of its own: rank 0 lets go of the rows that train (Experiment.release_rows), and judges these
+        validation = replace(first) if key == "overfit_batches" else dataset.validation
         dataset = replace(dataset, train=first, validation=validation)
     return dataset
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from nncli.builder.experiment import Experiment
 from nncli.config.schema import Config
 from nncli.data.dataset import Dataset
@@ -49,13 +51,20 @@ def refuse_shards(experiment: Experiment) -> None:
     raise ConfigError([config.problem("training.shards", message, remedy)])
 
 
-def refuse_idle_ranks(config: Config, shards: int, ranks: Ranks) -> None:
-    """More processes than a batch has shards."""
-    if ranks.size > shards:
-        asked = " (auto)" if config.training.shards == "auto" else ""
-        message = f"a batch in {count(shards, 'shard')}{asked} is no work for {ranks.size} ranks"
-        remedy = f"training.shards={ranks.size} has some for each, or start fewer: mpiexec -n {shards}"
-        raise ConfigError([config.problem("training.shards", message, remedy)])
+def refuse_idle_ranks(config: Config, shards: int | Literal["auto"], ranks: Ranks, *, resumes: bool = False) -> None:
+    """More processes than a batch has shards; where nobody has counted these yet, it is not known.
+
+    A run that ``resumes`` has those that it has.
+    """
+    if shards == "auto" or ranks.size <= shards:
+        return
+    asked = " (auto)" if config.training.shards == "auto" else ""
+    message = f"a batch in {count(shards, 'shard')}{asked} is no work for {ranks.size} ranks"
+    fewer = f"start fewer: mpiexec -n {shards}" if shards > 1 else "start one: leave mpiexec out"
+    batch = config.training.batch_size
+    whole = isinstance(config.optimizer.build(), Minimizer) or (isinstance(batch, int) and batch < ranks.size)
+    remedy = fewer if whole or resumes else f"training.shards={ranks.size} has some for each, or {fewer}"
+    raise ConfigError([config.problem("training.shards", message, remedy)])
 
 
 def refuse_missing_compiler(config: Config) -> None:

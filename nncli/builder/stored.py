@@ -36,8 +36,8 @@ from nncli.data.stored import Cache, Plan, Wanted, prepare_tables, store_archive
 from nncli.data.stored.room import fits_into_memory
 from nncli.data.table import Table
 from nncli.engine.optimizers import Minimizer
-from nncli.errors import ConfigError, DataError
-from nncli.run import ROOT
+from nncli.errors import ConfigError, DataError, RunError
+from nncli.run import ROOT, Run
 from nncli.run.files import cannot
 from nncli.run.lock import NAME as LOCK
 from nncli.run.lock import held, locked
@@ -79,10 +79,14 @@ def read_dataset(
     if tables is not None or not lies_on_disk(config):
         return load_dataset(config, tables, fitted)
     place, key, told = place or Place(), _key(config), ""
-    final = None if place.run is None else place.run / FOLDER
-    if final is not None:
+    made_of = None
+    if place.run is not None:
+        made_of = _trained_on(place.run)
         try:
-            return Cache.open(final, key).dataset()
+            dataset = Cache.open(place.run / FOLDER, key).dataset()
+            if made_of in (None, dataset.fingerprint):
+                return dataset
+            told = f"the prepared rows are made anew: {place.run / FOLDER}: they were made of other data"
         except DataError as error:
             told = f"the prepared rows are made anew: {error}"
     folder, around = _begin(place.beside if place.run is None else place.run)
@@ -96,9 +100,18 @@ def read_dataset(
     assert dataset.cache is not None  # it was just made
     dataset.cache.told = told
     dataset.cache.keeper = weakref.finalize(dataset.cache, _remove, folder, around)
-    if place.run is not None:
+    if place.run is not None and made_of in (None, dataset.fingerprint):  # those of other data are none of the run's
         keep(dataset, place.run)
     return dataset
+
+
+def _trained_on(run: Path) -> str | None:
+    """The fingerprint of the data of a run; None before its training began, and where nothing tells."""
+    try:
+        found = Run(run).read_json("environment.json").get("data")
+    except RunError:
+        return None
+    return found if isinstance(found, str) else None
 
 
 def keep(dataset: Dataset, run: Path) -> None:

@@ -109,8 +109,11 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # where it cannot take a ×, a ? says as much
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # what is ignored (nohup) stays so
-        signal.signal(signal.SIGINT, _interrupt)
+    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # what is ignored (nohup) stays so
+    if interruptible:
+        # One of several that ended by itself here would leave the others in MPI's start, where they wait for it for
+        # ever. Where a signal ends it, mpiexec ends them.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     choose_products()
     try:
         ranks = launched()
@@ -123,6 +126,8 @@ def main() -> None:
         from nncli.cli.helping import help_rank_0
 
         sys.exit(help_rank_0(ranks))
+    if interruptible:
+        signal.signal(signal.SIGINT, _interrupt)
     code = 1  # a fault of the program: its traceback is all that there is to say
     try:
         _lead(ranks)

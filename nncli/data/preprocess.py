@@ -152,7 +152,19 @@ def class_labels(table: Table) -> Array:
     Raises:
         DataError: Several target columns, or a number that is not whole.
     """
-    column = f"column {table.target_names[0]!r}"
+    bad = BadCells(table.place)
+    note_bad_labels(table, bad)
+    bad.refuse()
+    target = table.target.reshape(-1)
+    return target.astype(np.int64) if target.dtype.kind == "f" else target
+
+
+def note_bad_labels(table: Table, bad: BadCells) -> None:
+    """Note every number in the target that is not whole.
+
+    Raises:
+        DataError: Several target columns.
+    """
     if table.target.ndim == 2 and table.target.shape[1] > 1:
         raise DataError(
             f"{len(table.target_names)} target columns: {listed(table.target_names)}",
@@ -161,19 +173,11 @@ def class_labels(table: Table) -> Array:
         )
     target = table.target.reshape(-1)
     if target.dtype.kind != "f":
-        return target
+        return
     wrong = np.flatnonzero((target != np.floor(target)) | (np.abs(target) > WHOLE))
-    if len(wrong):
-        problems = [
-            Problem(
-                f"{target[row]} is no class label",
-                f"{table.place(int(row))}, {column}",
-                "classes are text or whole numbers; a quantity asks for regression (`loss: mse`)",
-            )
-            for row in wrong[:SHOWN]
-        ]
-        raise DataError(shortened(problems, len(wrong)))
-    return target.astype(np.int64)
+    remedy = "classes are text or whole numbers; a quantity asks for regression (`loss: mse`)"
+    name = table.target_names[0]
+    bad.add(len(wrong), [(int(row), name, f"{target[row]} is no class label", remedy) for row in wrong[:SHOWN]])
 
 
 def target_values(table: Table, names: tuple[str, ...]) -> Array:

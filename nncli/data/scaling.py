@@ -94,6 +94,11 @@ class Scaling:
         _refuse_overflow(names, shift, scale)
         return cls(method, names, shift, scale)
 
+    def column(self, i: int) -> Scaling:
+        """That of column ``i`` alone."""
+        one = slice(i, i + 1)
+        return Scaling(self.method, self.names[one], self.shift[one], self.scale[one])
+
     def formula(self, X: Any) -> Any:
         """The scaled columns (n, d) of ``X`` (n, d), in NumPy's functions."""
         if self.method == "log":

@@ -9,17 +9,19 @@ import numpy as np
 
 from nncli.builder import Experiment
 from nncli.data.maps import place_of
-from nncli.engine.buffers import Array, StandIns
+from nncli.engine.buffers import Array, StandIn, StandIns
 from nncli.engine.inference import Inference
 from nncli.engine.optimizers import Minimizer
 from nncli.engine.parameters import Weights
 from nncli.engine.summary import blocks_of
 from nncli.errors import ConfigError
 from nncli.machine import memory_limit
+from nncli.ranks import ALONE, Ranks, Transfer
 from nncli.text import bytes_text
 from nncli.training.judging import Judge
 from nncli.training.reading import window_bytes
 from nncli.training.sanity import rows_judged
+from nncli.training.team import BLOCK, row_bytes
 from nncli.training.trainer import Trainer
 
 COPIES_TO_SAVE = 1
@@ -36,7 +38,7 @@ class Memory:
             ones), ``optimizer``, ``batch`` and ``last batch`` (every signal and its gradient), ``validation``, and
             ``for a while`` (what is not there at once: to judge the first loss, within a minimizer, to measure the
             result, to write weights or a checkpoint; whichever takes most), and ``rows from disk``, where they lie
-            there.
+            there, or ``own rows``: where several processes share them, what dealing them out takes.
         disk: Bytes of rows that lie on disk.
     """
 
@@ -55,10 +57,34 @@ class Memory:
         return {"data": self.data, **self.parts, "total": self.total, **disk}
 
 
-def memory_of(experiment: Experiment) -> Memory:
-    """What the training of ``experiment`` takes: all of its arrays are bound to stand-ins, and counted."""
+class _FirstOf(Ranks):
+    """The first of several processes, which sends and receives nothing: what it takes can be told by it."""
+
+    def __init__(self, ranks: Ranks) -> None:
+        super().__init__()
+        self.size, self.here = ranks.size, ranks.here
+
+    def sending(self, array: Array, to: int) -> Transfer:
+        return _Nothing()
+
+    def receiving(self, array: Array, source: int) -> Transfer:
+        return _Nothing()
+
+
+class _Nothing:
+    def start(self) -> None: ...
+
+    def wait(self) -> None: ...
+
+
+def memory_of(experiment: Experiment, ranks: Ranks = ALONE) -> Memory:
+    """What the training of ``experiment`` takes: all of its arrays are bound to stand-ins, and counted.
+
+    Of several ``ranks``, it is what the first takes, and at its highest: it makes a copy of its own rows while those of
+    the others are in memory, too, and lets go of them when the first batch begins.
+    """
     buffers = StandIns(experiment.precision, experiment.kernels)
-    trainer = Trainer(experiment, buffers)
+    trainer = Trainer(experiment, buffers, _FirstOf(ranks))
     parts = {name: part.total for name, part in buffers.parts.items()}
     kept = trainer.weights
     saved = trainer.vectors.values() if trainer.resumable and experiment.config.training.checkpoint else ()
@@ -72,10 +98,20 @@ def memory_of(experiment: Experiment) -> Memory:
             final = StandIns(experiment.precision)
             Judge(experiment, kept, rows, part, final)
             for_a_while.append(final.total)
-    if experiment.train.mapped:
+    if ranks.size > 1:
+        parts["own rows"] = _dealing(experiment, ranks)
+    elif experiment.train.mapped:
         parts["rows from disk"] = window_bytes(experiment.train)
     disk = 0 if dataset.cache is None else dataset.cache.bytes
     return Memory(_data(experiment), {**parts, "for a while": max(for_a_while)}, disk)
+
+
+def _dealing(experiment: Experiment, ranks: Ranks) -> int:
+    """A copy of the rows that the first of ``ranks`` keeps, where each of all is dealt to, and those on their way."""
+    order, a_row = experiment.order, row_bytes(experiment.train)
+    own, *others = (sum(map(order.share, ranks.share(order.shards, rank))) for rank in range(ranks.size))
+    sent = min(order.n, BLOCK // a_row) * max(others) // order.n
+    return (own + sent) * a_row + 2 * order.n * np.dtype(np.int64).itemsize
 
 
 def _first_loss(experiment: Experiment, weights: Weights) -> int:
@@ -86,13 +122,15 @@ def _first_loss(experiment: Experiment, weights: Weights) -> int:
     return int(weights.theta.nbytes + weights.statistics.nbytes) + arrays.total
 
 
-def refuse_too_large(experiment: Experiment, memory: Memory | None = None) -> Memory:
+def refuse_too_large(experiment: Experiment, memory: Memory | None = None, ranks: Ranks = ALONE) -> Memory:
     """Refuse a training that takes more memory than there is, before it takes any; return what it takes.
+
+    Of several ``ranks``, the first is looked at: one of the others that has not the memory says so itself.
 
     Raises:
         ConfigError: At the units of the block that takes the most.
     """
-    memory = memory_of(experiment) if memory is None else memory
+    memory = memory_of(experiment, ranks) if memory is None else memory
     limit = memory_limit(memory.data)
     if limit is None or memory.total <= limit.bytes:
         return memory
@@ -130,4 +168,5 @@ def _data(experiment: Experiment) -> int:
                 if rows.weights is not None:
                     yield rows.weights
 
-    return sum({id(array): array.nbytes for array in arrays() if place_of(array) is None}.values())
+    there = (array for array in arrays() if place_of(array) is None and not isinstance(array, StandIn))
+    return sum({id(array): array.nbytes for array in there}.values())

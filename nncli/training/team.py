@@ -16,6 +16,7 @@ import numpy as np
 from nncli.builder import Experiment, Rows, build_network
 from nncli.builder.order import Order
 from nncli.config.schema import Config
+from nncli.data.maps import blocks
 from nncli.data.preprocess import Preprocessing
 from nncli.engine import kernels
 from nncli.engine.buffers import Array, Buffers, Kernels
@@ -26,7 +27,7 @@ from nncli.training.crew import Crew
 from nncli.training.sums import stretches_of
 
 BLOCK = 1 << 22
-"""Bytes of rows that are sent at once."""
+"""About the bytes of rows that are dealt out at once."""
 NAME_BYTES = 256
 
 
@@ -90,10 +91,9 @@ class Team:
         ranks.call(TRAIN, len(job))
         for rank in range(1, ranks.size):
             ranks.send(np.frombuffer(job, np.uint8), rank)
-        dealt = order.dealt()
-        for rank in range(1, ranks.size):
-            for block in _blocks(rows, np.concatenate([dealt[shard] for shard in ranks.share(order.shards, rank)])):
-                ranks.send(block, rank)
+        for rank, places, arrays in _dealt(rows, order, ranks, range(1, ranks.size)):
+            for array in (np.array([len(places)]), places, *arrays):
+                ranks.send(array, rank)
         self._parameters = Parameters(self._weights, ranks)
         experiment.release_rows()
 
@@ -124,9 +124,11 @@ class Team:
 def own_part(experiment: Experiment, ranks: Ranks) -> Rows:
     """A copy of the training rows of the shards of this process, in the order in which they were dealt to them."""
     order, rows = experiment.order, experiment.train
-    dealt = order.dealt()
-    chosen = np.concatenate([dealt[shard] for shard in ranks.share(order.shards)])
-    return Rows(*(array[chosen] for array in _arrays(rows)))
+    own = [np.empty((_share(order, ranks, ranks.rank), *array.shape[1:]), array.dtype) for array in _arrays(rows)]
+    for _, places, arrays in _dealt(rows, order, ranks, range(ranks.rank, ranks.rank + 1)):
+        for array, some in zip(own, arrays, strict=True):
+            array[places] = some
+    return _rows(own)
 
 
 class Helper:
@@ -180,26 +182,53 @@ class Helper:
         return called[0], called[1]
 
     def _rows(self, kinds: list[tuple[str, list[int]]], n: int) -> Rows:
-        arrays = [np.empty((n, *shape), np.dtype(kind)) for kind, shape in kinds]
-        rows = Rows(arrays[0], arrays[1], arrays[2] if len(arrays) > 2 else None)
-        for start, end in _stretches(rows, n):
-            for array in arrays:
-                self._ranks.receive(array[start:end], 0)
-        return rows
+        own = [np.empty((n, *shape), np.dtype(kind)) for kind, shape in kinds]
+        count = np.zeros(1, np.int64)
+        while n:
+            self._ranks.receive(count, 0)
+            k = int(count[0])
+            places, some = np.empty(k, np.int64), [np.empty((k, *array.shape[1:]), array.dtype) for array in own]
+            for array in (places, *some):
+                self._ranks.receive(array, 0)
+            for array, block in zip(own, some, strict=True):
+                array[places] = block
+            n -= k
+        return _rows(own)
+
+
+def _rows(arrays: list[Array]) -> Rows:
+    return Rows(arrays[0], arrays[1], arrays[2] if len(arrays) > 2 else None)
 
 
 def _arrays(rows: Rows) -> list[Array]:
     return [rows.inputs, rows.targets, *([] if rows.weights is None else [rows.weights])]
 
 
-def _blocks(rows: Rows, chosen: Array) -> Iterator[Array]:
-    for start, end in _stretches(rows, len(chosen)):
-        for array in _arrays(rows):
-            yield array[chosen[start:end]]
+def _share(order: Order, ranks: Ranks, rank: int) -> int:
+    """How many rows the shards of a rank have."""
+    return sum(map(order.share, ranks.share(order.shards, rank)))
 
 
-def _stretches(rows: Rows, n: int) -> Iterator[tuple[int, int]]:
-    a_row = sum(array.dtype.itemsize * int(np.prod(array.shape[1:])) for array in _arrays(rows))
-    step = max(1, BLOCK // a_row)
-    for start in range(0, n, step):
-        yield start, min(n, start + step)
+def _dealt(rows: Rows, order: Order, ranks: Ranks, to: range) -> Iterator[tuple[int, Array, list[Array]]]:
+    """A rank, some of the rows that are dealt to it, and where they stand among all of its own (before them).
+
+    The rows are gone through once, as they lie: on a disk, they would take many times as long in the order in which
+    they are dealt.
+    """
+    place, begin = np.empty(order.n, np.int64), 0
+    for dealt in order.dealt():
+        place[dealt] = np.arange(begin, begin + len(dealt))
+        begin += len(dealt)
+    ends = np.cumsum([_share(order, ranks, rank) for rank in range(ranks.size)])
+    for some in blocks(order.n, *_arrays(rows), rows=max(1, BLOCK // row_bytes(rows))):
+        owner = np.searchsorted(ends, place[some], side="right")
+        for rank in to:
+            (mine,) = np.nonzero(owner == rank)
+            if len(mine):
+                first = ends[rank - 1] if rank else 0
+                yield rank, place[some][mine] - first, [array[some][mine] for array in _arrays(rows)]
+
+
+def row_bytes(rows: Rows) -> int:
+    """What a row takes."""
+    return sum(array.dtype.itemsize * int(np.prod(array.shape[1:])) for array in _arrays(rows))

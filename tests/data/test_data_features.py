@@ -1,6 +1,7 @@
 """Encoding of feature columns: agrees with scikit-learn, is fitted on its rows alone, and survives JSON bit for bit."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -270,6 +271,25 @@ def test_edges_cut_a_column_into_pieces_of_as_many_rows():
     assert len(counts) == 10
     assert counts.min() >= 98
     assert counts.max() <= 102
+
+
+@pytest.mark.parametrize("method", ["standardize", "quantile"])
+def test_edges_are_the_quantiles_of_what_goes_in_and_take_the_memory_of_a_column(method):
+    X = RNG.exponential(size=(50_000, 40))
+    X[:5, 3] = np.nan
+    encoding = {"numeric": method, "clip": 2.0}
+    fit(numbers(X), **encoding)  # what is imported then takes memory, too
+    tracemalloc.start()
+    fit(numbers(X), **encoding)
+    _, without = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    features = fit(numbers(X), **encoding, bins=10)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < without + 4 * X[:, 0].nbytes
+    Z = dict(zip(features.outputs, apply(features, numbers(X)).T, strict=True))
+    for slot in (slot for slot in features.slots if slot.kind == "number"):
+        assert slot.edges == tuple(np.quantile(Z[slot.name], np.linspace(0, 1, 11)))
 
 
 def test_drawn_rows_can_be_encoded(tmp_path):

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import nncli
+from nncli import api
 from nncli.cli import main as command
 from nncli.ranks import Ranks
 from runs import content, ensemble_content
@@ -257,6 +258,44 @@ def test_what_is_wrong_is_said_once_and_ends_all_of_them() -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ([], "training.shards=3 has some for each, or start one: leave mpiexec out"),
+        (["training.batch_size=2"], "start one: leave mpiexec out"),
+        (["training.batch_size=2", "training.shards=2"], "start fewer: mpiexec -n 2"),
+        (["optimizer=lbfgs", "training.batch_size=full"], "start one: leave mpiexec out"),
+    ],
+)
+def test_the_remedy_for_too_many_ranks_is_one_that_helps(changes: list[str], said: str) -> None:
+    Path("p.yaml").write_text("data: {path: rows.csv}\nmodel: {layers: [{activation: softmax}]}\n")
+    Path("rows.csv").write_text("x,y\n" + "1,a\n2,b\n" * 20)
+    ranks = Ranks()
+    ranks.size = 3
+    with pytest.raises(nncli.NncliError) as refused:
+        api.train(nncli.load_config("p.yaml", ["data.target=y", *changes]), ranks=ranks)
+    (problem,) = refused.value.problems
+    assert problem.remedy == said
+    assert not Path("runs").exists()
+
+
+def test_a_run_is_not_told_to_take_other_shards_than_it_has() -> None:
+    api.train(nncli.load_config("c.yaml", ["training.epochs=1"]), directory="run")
+    ranks = Ranks()
+    ranks.size = 5
+    with pytest.raises(nncli.NncliError) as refused:
+        nncli.resume("run", ["training.epochs=2"], ranks=ranks)
+    assert [problem.remedy for problem in refused.value.problems] == ["start fewer: mpiexec -n 4"]
+
+
+def test_shards_that_are_too_few_for_the_ranks_are_refused_before_any_row_is_read() -> None:
+    ranks = Ranks()
+    ranks.size = 3
+    config = nncli.load_config("c.yaml", ["data={path: not there.csv, target: y}", "training.shards=2"])
+    with pytest.raises(nncli.NncliError, match="a batch in 2 shards is no work for 3 ranks"):
+        api.train(config, ranks=ranks)
+
+
+@pytest.mark.parametrize(
     ("line", "name"), [("validate c.yaml", "nncli validate"), ("train c.yaml --seeds 2", "nncli train --seeds")]
 )
 def test_other_commands_are_not_done_several_times(
@@ -311,3 +350,57 @@ def test_several_processes_without_mpi4py_do_not_train_several_times(
     said = "2 processes were started together, and mpi4py is not installed; "
     said += "pip install 'nncli[mpi]', or start one: without mpiexec\n"
     assert capsys.readouterr().err == (said if rank == 0 else "")
+
+
+def test_a_rank_that_is_interrupted_while_it_starts_is_ended_by_the_signal() -> None:
+    """One that exited by itself would leave the others waiting in MPI's start, and mpiexec with them."""
+    Path("mpi4py.py").write_text("import os, signal\n\nos.kill(os.getpid(), signal.SIGINT)\n")
+    path = os.pathsep.join([str(Path.cwd()), *sys.path])
+    settings = os.environ | {"PMI_SIZE": "2", "PMI_RANK": "1", "PYTHONPATH": path}
+    found = subprocess.run(
+        [*NNCLI, "train", "c.yaml"], env=settings, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (found.returncode, found.stdout, found.stderr) == (-signal.SIGINT, "", "")
+
+
+MEASURED = """
+import tracemalloc
+from nncli.api import train
+from nncli.builder import build
+from nncli.cli.helping import help_rank_0
+from nncli.config.loader import load_config
+from nncli.ranks import launched
+from nncli.run import Run
+from nncli.starting import start
+from nncli.training import memory
+
+def nothing(*_):
+    pass
+
+ranks = launched()
+if ranks.rank:
+    help_rank_0(ranks)
+else:
+    memory.COPIES_TO_SAVE = 0  # of the two copies that safetensors makes, one is not Python's
+    rows = "data.source={name: blobs, n_samples: 20000, n_features: 30}"
+    config = load_config("c.yaml", ["training={epochs: 1, batch_size: 2000, shards: 4, kernels: numpy}", rows])
+    train(config, directory="imports", ranks=ranks)
+    tracemalloc.start()
+    experiment = build(config)
+    experiment.release_cells()
+    told = memory.memory_of(experiment, ranks)
+    run = Run.create("measured")
+    tracemalloc.reset_peak()
+    with run.locked():
+        start(run, experiment, began=nothing, warned=nothing, observe=nothing, ranks=ranks)
+    print(told.total, tracemalloc.get_traced_memory()[1])
+    ranks.end(0)
+"""
+
+
+@needs_mpi
+def test_the_memory_that_the_first_of_them_takes_is_foretold() -> None:
+    found = run(2, program=[sys.executable, "-c", MEASURED])
+    assert found.returncode == 0, found.stderr
+    foretold, measured = map(int, found.stdout.split())
+    assert foretold == pytest.approx(measured, rel=0.05)

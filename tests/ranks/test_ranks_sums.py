@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from queue import Queue
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nncli.builder import Rows
+from nncli.builder import Experiment, Rows
 from nncli.builder.order import Order
 from nncli.engine.buffers import Buffers
 from nncli.ranks import ALONE, Ranks, children, parent
-from nncli.training import sums
+from nncli.training import sums, team
 from nncli.training.batches import own_rows
 from nncli.training.crew import Crew
 from nncli.training.sums import TreeSum
@@ -111,6 +112,32 @@ def test_each_process_has_the_rows_of_its_shards_alone() -> None:
         assert max(map(len, kept)) <= most < order.n
 
 
+class Read(np.ndarray):
+    """Remembers in ``seen`` which rows are asked for."""
+
+    seen: list[Any]
+
+    def __getitem__(self, key: Any) -> Any:
+        self.seen.append(key)
+        return np.asarray(self)[key]
+
+
+def test_rows_are_dealt_out_as_they_lie_and_each_process_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = Order(seed=3, n=503, size=40, shards=7)
+    monkeypatch.setattr(team, "BLOCK", 50 * 32)
+    X, y, w = np.random.default_rng(0).random((order.n, 3)), np.arange(order.n), np.random.default_rng(1).random(503)
+    for size in (2, 3, 7):
+        for rank in range(size):
+            inputs = X.view(Read)
+            inputs.seen = []
+            ranks = OfThreads(rank, size, {})
+            own = team.own_part(cast(Experiment, SimpleNamespace(train=Rows(inputs, y, w), order=order)), ranks)
+            mine = np.concatenate([order.dealt()[shard] for shard in ranks.share(order.shards)])
+            for found, all_rows in ((own.inputs, X), (own.targets, y), (own.weights, w)):
+                np.testing.assert_array_equal(found, all_rows[mine])
+            assert [key.start for key in inputs.seen] == sorted({key.start for key in inputs.seen})
+
+
 def test_rows_that_others_have_are_released(tmp_path: Any) -> None:
     import nncli
     from nncli.builder import build
@@ -128,3 +155,21 @@ def test_rows_that_others_have_are_released(tmp_path: Any) -> None:
         assert array.strides == (0, 0)  # of shape alone
         with pytest.raises(TypeError, match="has no numbers"):
             array + 1
+
+
+def test_rows_that_train_and_are_judged_are_still_there_to_be_judged(tmp_path: Any) -> None:
+    import nncli
+    from nncli.builder import build
+
+    config = "data: {source: wine}\nmodel: {layers: [{units: 3, activation: relu}, {activation: softmax}]}\n"
+    (tmp_path / "c.yaml").write_text(config)
+    experiment = build(nncli.load_config(tmp_path / "c.yaml", ["training.overfit_batches=2"]))
+    (inputs, targets), place = (experiment.train.inputs, experiment.train.targets), experiment.dataset.train.rows
+    experiment.release_rows()
+    validation, part = experiment.validation, experiment.dataset.validation
+    assert validation is not None
+    assert part is not None
+    np.testing.assert_array_equal(validation.inputs, inputs)
+    np.testing.assert_array_equal(validation.targets, targets)
+    for found, expected in ((part.inputs, inputs), (part.targets, targets), (part.rows, place)):
+        np.testing.assert_array_equal(found, expected)

@@ -76,13 +76,14 @@ class Numbers(Group):
         """
         scaling = (Quantiles if method == "quantile" else Scaling).fit(method, names, values, rows, columns, weights)
         fill = np.zeros(len(names)) if method in CENTERED else _means(scaling, values, rows, columns)
-        fitted = cls(scaling, fill, marked, clip)
-        if bins is None:
-            return fitted
-        some = values[rows] if columns is None else values[rows][:, columns]
-        scaled = cls(scaling, fill, False, clip).formula(some.astype(np.float64, copy=False))
-        levels = np.linspace(0, 1, bins + 1)
-        return cls(scaling, fill, marked, clip, tuple(_edges(np.quantile(x, levels)) for x in scaled.T))
+        edges = []
+        if bins is not None:
+            levels = np.linspace(0, 1, bins + 1)
+            for i, j in enumerate(columns or range(len(names))):  # one after the other: a copy of all takes much memory
+                x = values[rows, j].astype(np.float64, copy=False)
+                alone = cls(scaling.column(i), fill[i : i + 1], False, clip)
+                edges.append(_edges(np.quantile(alone.formula(x[:, np.newaxis]), levels, overwrite_input=True)))
+        return cls(scaling, fill, marked, clip, tuple(edges))
 
     @property
     def slots(self) -> tuple[Slot, ...]:

@@ -50,6 +50,11 @@ class Quantiles:
         curves = [_curve(values[rows, j].astype(np.float64)) for j in columns or range(len(names))]
         return cls(names, tuple(x for x, _ in curves), tuple(y for _, y in curves))
 
+    def column(self, i: int) -> Quantiles:
+        """Those of column ``i`` alone."""
+        one = slice(i, i + 1)
+        return Quantiles(self.names[one], self.knots[one], self.scores[one])
+
     def formula(self, X: Any) -> Any:
         """The scores (n, d) of ``X`` (n, d); where it is an array, by bisection, otherwise as a sum over the pieces."""
         if isinstance(X, np.ndarray):

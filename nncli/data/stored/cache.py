@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from nncli.errors import DataError
 CONTENTS = "contents.json"
 FORMAT = "nncli-rows-1"
 PARTS = ("train", "validation", "test")
-OF_TABLE = ("features", "target", "weights")
+TABLES = "tables"
 
 
 @dataclass(eq=False)
@@ -54,7 +55,7 @@ class Cache:
         Raises:
             DataError: It is not there, was made of something else than ``key``, or is damaged.
         """
-        try:
+        with _refused(folder):
             contents = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
             cache = cls(folder, contents)
             if (contents["format"], contents["key"]) != (FORMAT, key):
@@ -66,11 +67,7 @@ class Cache:
             for name, said in contents["in_place"].items():
                 if _identity(Path(said["path"])) != said["identity"]:
                     raise DataError(f"the {name} table lies in a file that has changed", where=str(folder))
-        except FileNotFoundError as error:
-            raise DataError(f"{Path(str(error.filename)).name} is not there", where=str(folder)) from None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"not whole: {error}", where=str(folder)) from None
-        return cache
+            return cache
 
     def end(self, dataset: Dataset, tables: dict[str, Table]) -> None:
         """Write down what was made, so that it is whole."""
@@ -97,28 +94,31 @@ class Cache:
         Raises:
             DataError: Its list of contents is not one.
         """
-        preprocessing = Preprocessing.from_json(self.contents["preprocess"], str(self.folder / CONTENTS))
-        tables = {role: self._table(role, said) for role, said in self.contents["tables"].items()}
-        parts = {name: self.part(name, tables[role]) for name, role in self.contents["parts"].items()}
-        return Dataset(
-            preprocessing,
-            parts["train"],
-            parts.get("validation"),
-            parts.get("test"),
-            self.contents["fingerprint"],
-            self,
-        )
+        with _refused(self.folder):
+            preprocessing = Preprocessing.from_json(self.contents["preprocess"], str(self.folder / CONTENTS))
+            tables = {role: self._table(role, said) for role, said in self.contents["tables"].items()}
+            parts = {
+                name: self.part(name, tables[role], self._listed_in(name))
+                for name, role in self.contents["parts"].items()
+            }
+            return Dataset(
+                preprocessing,
+                parts["train"],
+                parts.get("validation"),
+                parts.get("test"),
+                self.contents["fingerprint"],
+                self,
+            )
 
-    def part(self, name: str, table: Table) -> Part:
-        """One of the parts, whose rows are of ``table``."""
-        files = self.folder / name
-        shelf = Shelf(self, files.name, {path.stem: mapped(path) for path in files.glob("*.npy")})
+    def part(self, name: str, table: Table, arrays: Iterable[str]) -> Part:
+        """One of the parts, whose rows are of ``table``, with the arrays of these names."""
+        shelf = Shelf(self, name, {array: mapped(self.folder / name / f"{array}.npy") for array in arrays})
         own = shelf.arrays
         return Part(own["inputs"], own["targets"], own["rows"], table, shelf)
 
     def tables(self, role: str) -> Path:
         """The folder of a table as it was read."""
-        return self.folder / "tables" / role
+        return self.folder / TABLES / role
 
     def add(self, path: Path) -> None:
         """List another file."""
@@ -135,8 +135,13 @@ class Cache:
         """Of how many training rows the preprocessing comes."""
         return int(self.contents["fitted_on"])
 
+    def _listed_in(self, folder: str) -> list[str]:
+        """The names of the arrays in a folder that were looked at: what else lies there is not read."""
+        paths = map(PurePosixPath, self.contents["files"])
+        return [path.stem for path in paths if path.parent == PurePosixPath(folder)]
+
     def _list(self, path: Path) -> None:
-        name = str(path.relative_to(self.folder))
+        name = path.relative_to(self.folder).as_posix()
         self.contents["files"][name] = {"bytes": path.stat().st_size, "sha256": digest_of_file(path)}
 
     def _write(self) -> None:
@@ -145,17 +150,15 @@ class Cache:
         temporary.replace(self.folder / CONTENTS)
 
     def _table(self, role: str, said: dict[str, Any]) -> Table:
-        paths = {name: self.tables(role) / f"{name}.npy" for name in OF_TABLE}
+        arrays = {name: mapped(self.tables(role) / f"{name}.npy") for name in self._listed_in(f"{TABLES}/{role}")}
         placed = self.contents["in_place"].get(role)
-        if placed is None:
-            features = mapped(paths["features"])
-        else:
+        if placed is not None:
             shape = tuple(placed["shape"])
-            features = mapped_at(Path(placed["path"]), placed["offset"], shape, np.dtype(placed["dtype"]))
+            arrays["features"] = mapped_at(Path(placed["path"]), placed["offset"], shape, np.dtype(placed["dtype"]))
         return Table(
-            features=features,
-            target=mapped(paths["target"]),
-            weights=mapped(paths["weights"]) if paths["weights"].exists() else None,
+            features=arrays["features"],
+            target=arrays["target"],
+            weights=arrays.get("weights"),
             feature_names=tuple(said["feature_names"]),
             target_names=tuple(said["target_names"]),
             levels={name: tuple(texts) for name, texts in said["levels"].items()},
@@ -192,6 +195,19 @@ class Shelf:
             self.cache.add(path)
             self.arrays[name] = mapped(path)
         return self.arrays[name]
+
+
+@contextmanager
+def _refused(folder: Path) -> Iterator[None]:
+    """Whatever comes of a list of contents that is damaged, or not of this program, is a DataError."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DataError(f"{Path(str(error.filename)).name} is not there", where=str(folder)) from None
+    except KeyError as error:
+        raise DataError(f"not whole: {error} is not there", where=str(folder)) from None
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(f"not whole: {error}", where=str(folder)) from None
 
 
 def _described(table: Table) -> dict[str, Any]:

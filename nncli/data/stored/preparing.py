@@ -23,6 +23,7 @@ from nncli.data.preprocess import (
     Preprocessing,
     Task,
     class_labels,
+    note_bad_labels,
     scaling_of,
     target_values,
 )
@@ -118,7 +119,7 @@ def prepare_tables(cache: Cache, tables: dict[str, Table], plan: Plan) -> Datase
                     for key, values in prepared.items():
                         own[name][key].append(values)
     shuffled.write()
-    found = {name: cache.part(name, tables.get(name, train)) for name, n in sizes.items() if n}
+    found = {name: cache.part(name, tables.get(name, train), columns) for name, n in sizes.items() if n}
     dataset = Dataset(
         preprocessing,
         found["train"],
@@ -151,6 +152,12 @@ class _Classes:
 
     @classmethod
     def of(cls, table: Table) -> _Classes:
+        bad = BadCells(table.place)
+        for piece in _pieces(table):
+            of_these = BadCells(piece.place)
+            note_bad_labels(piece, of_these)
+            bad.take(of_these, piece.first_row)
+        bad.refuse()
         found: dict[str | int, int] = {}
         dtype = table.target.dtype
         for piece in _pieces(table):
