@@ -248,6 +248,17 @@ def refuse_workers(jobs: int, scheduler: str | None) -> None:
         raise NncliError(f"is no address: {error}", where=f"--scheduler {scheduler}", remedy=remedy) from None
 
 
+def refuse_silence(scheduler: str | None) -> None:
+    """Refuse a scheduler that does not answer, before anything is written for its workers.
+
+    Raises:
+        NncliError: It is one.
+    """
+    if scheduler is not None:
+        with _connected(scheduler):
+            pass
+
+
 def refuse_crowd(jobs: int, pieces: int, each: int) -> None:
     """Refuse more processes than there is memory for, of ``each`` so many bytes; there are no more than ``pieces``.
 

@@ -20,7 +20,7 @@ from nncli.ensembles import end_recorded
 from nncli.errors import ConfigError, DivergedError, NncliError, Problem, RunError
 from nncli.many.directory import made, refuse_taken
 from nncli.many.plan import MOST, Job, Plan
-from nncli.many.pool import carry_out, pool, refuse_crowd, refuse_workers
+from nncli.many.pool import carry_out, pool, refuse_crowd, refuse_silence, refuse_workers
 from nncli.many.result import result_of
 from nncli.many.rows import are_same
 from nncli.many.work import Done, Task, is_done, tables_of
@@ -215,6 +215,7 @@ def _begin(plan: Plan, name: str, directory: str | Path | None, workers: _Worker
         refuse_taken(path)
     tables = _read(plan)
     plan = _checked(plan, tables, told.warned, workers.jobs if workers.scheduler is None else 1)
+    refuse_silence(workers.scheduler)
     path = first_free(name) if path is None else made(path)
     with locked(path):
         sweep(path)

@@ -17,7 +17,7 @@ from nncli.engine.optimizers import Minimizer
 from nncli.errors import ConfigError, DivergedError, NncliError, Problem, RunError
 from nncli.many.directory import made, refuse_taken
 from nncli.many.plan import SWEEP as FORMAT
-from nncli.many.pool import carry_out, pool, refuse_crowd, refuse_workers
+from nncli.many.pool import carry_out, pool, refuse_crowd, refuse_silence, refuse_workers
 from nncli.many.rows import are_same
 from nncli.many.work import Task, tables_of
 from nncli.resumption import Told
@@ -121,6 +121,7 @@ def run_sweep(
     if path is not None and (path.exists() or path.is_symlink()):
         refuse_taken(path)
     data = check(sweep, jobs if scheduler is None else 1)
+    refuse_silence(scheduler)
     path = first_free(sweep.name) if path is None else made(path)
     with locked(path):
         remove_rubbish(path)

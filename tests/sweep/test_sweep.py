@@ -438,12 +438,14 @@ def test_a_worker_that_sees_another_folder_or_is_another_version_says_so(tmp_pat
     assert not Path("s/trial-1").exists()
 
 
-def test_where_no_scheduler_answers_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_scheduler_answers_it_is_said_and_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nncli.many.pool.ANSWER", 1)
-    ended = called("sweep", "s.yaml", "--run", "far", "--scheduler", "tcp://127.0.0.1:9")
-    assert ended.returncode == 2
-    assert "--scheduler tcp://127.0.0.1:9: no scheduler answers" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    for command in ("sweep s.yaml", "cv c.yaml --folds 2", "train c.yaml --seeds 2"):
+        ended = called(*command.split(), "--run", "far", "--scheduler", "tcp://127.0.0.1:9")
+        assert ended.returncode == 2
+        assert "--scheduler tcp://127.0.0.1:9: no scheduler answers" in ended.stderr
+        assert "Traceback" not in ended.stderr
+        assert not Path("far").exists()
 
 
 # -- what is shown ---------------------------------------------------------------------------------------------------
