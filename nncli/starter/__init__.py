@@ -1,7 +1,7 @@
 """A first config for a table.
 
-``findings`` looks at the columns, ``recipe`` has what was measured to train well, ``draft`` writes both as commented
-YAML; ``tuning`` tries a few recipes on the table itself.
+``findings`` looks at the columns, ``recipe`` has what was measured to train well, ``written`` makes commented YAML of
+both, ``tuning`` tries a few recipes on the table itself; ``draft`` does one after the other.
 """
 
 from nncli.starter.draft import Draft, draft

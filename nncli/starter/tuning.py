@@ -15,9 +15,9 @@ import yaml
 from nncli.builder import Experiment, Tables, build, read_tables
 from nncli.config.loader import config_of
 from nncli.errors import NncliError
-from nncli.starter.draft import TEST, write
 from nncli.starter.findings import Findings
 from nncli.starter.recipe import RECIPES, Recipe
+from nncli.starter.written import TEST, write
 from nncli.text import count
 from nncli.training.events import Ended, EpochEnded
 from nncli.training.trainer import Trainer

@@ -17,8 +17,8 @@ from nncli.cli.main import app
 from nncli.config.loader import config_of
 from nncli.errors import DataError
 from nncli.starter import draft
-from nncli.starter.draft import write as write_config
 from nncli.starter.recipe import RECIPES, Recipe
+from nncli.starter.written import write as write_config
 
 N = 120
 
