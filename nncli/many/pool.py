@@ -101,12 +101,23 @@ class Local(Pool):
         self._jobs, self._threads = jobs, threads
         self._executor: Any = None
         self._at: dict[Any, Task] = {}
+        self._lost: list[Task] = []
 
     @property
     def size(self) -> int:
         return self._jobs
 
     def submit(self, task: Task) -> None:
+        from concurrent.futures.process import BrokenProcessPool
+
+        try:
+            future = self._submitted(task)
+        except BrokenProcessPool:  # a worker has died since they were looked at
+            self._break()
+            future = self._submitted(task)
+        self._at[future] = task
+
+    def _submitted(self, task: Task) -> Any:
         if self._executor is None:
             from joblib.externals.loky import ProcessPoolExecutor
 
@@ -114,25 +125,33 @@ class Local(Pool):
             self._executor = ProcessPoolExecutor(
                 self._jobs, env=threads, initializer=_begin_worker, initargs=(os.getpid(),)
             )
-        self._at[self._executor.submit(do, task, None, os.getpid())] = task
+        return self._executor.submit(do, task, None, os.getpid())
 
     def next(self) -> list[tuple[Task, Done | None]]:
         from concurrent.futures import FIRST_COMPLETED, wait
         from concurrent.futures.process import BrokenProcessPool
 
-        ended, _ = wait(self._at, WAIT, FIRST_COMPLETED)
         found: list[tuple[Task, Done | None]] = []
-        for future in ended:
-            error = future.exception()
-            if isinstance(error, BrokenProcessPool):  # with one worker loky ends all, so that all is lost that they did
-                found += [(task, None) for task in self._at.values()]
-                self._at.clear()
-                self.close()
-                return found
-            if error is not None:
-                raise error
-            found.append((self._at.pop(future), future.result()))
+        if not self._lost:
+            ended, _ = wait(self._at, WAIT, FIRST_COMPLETED)
+            for future in ended:
+                error = future.exception()
+                if isinstance(error, BrokenProcessPool):
+                    self._break()
+                    break
+                if error is not None:
+                    raise error
+                found.append((self._at.pop(future), future.result()))
+        found += [(task, None) for task in self._lost]
+        self._lost.clear()
         return found
+
+    def _break(self) -> None:
+        """With one worker loky ends all, so that all is lost that they did; what had come to its end is not."""
+        kept = {future: task for future, task in self._at.items() if future.done() and future.exception() is None}
+        self._lost += [task for future, task in self._at.items() if future not in kept]
+        self._at = kept
+        self.close()
 
     def close(self) -> None:
         """End the workers."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from pathlib import Path
 
-from nncli.many.pool import DEATHS, Pool, carry_out, pool
+from nncli.many.pool import DEATHS, Local, Pool, carry_out, pool
 from nncli.many.work import STOP, Done, Task
 from nncli.resumption import Told
 
@@ -35,14 +38,14 @@ def test_what_kills_every_worker_is_given_up_alone_and_the_others_are_done(tmp_p
     left = [Task(str(tmp_path), f"trial-{number}", {}) for number in range(6)]
     told: dict[str, Done] = {}
     workers = Mortal("trial-2")
-    signal = carry_out(
+    number = carry_out(
         workers,
         tmp_path,
         lambda: left.pop(0) if left else None,
         lambda task, done: told.update({task.path: done}),
         lambda text: None,
     )
-    assert signal == 0
+    assert number == 0
     assert {path: done.status for path, done in told.items()} == {
         f"trial-{number}": "failed" if number == 2 else "ended" for number in range(6)
     }
@@ -56,3 +59,27 @@ def test_no_more_processes_are_started_than_there_is_work_for() -> None:
     for jobs, pieces, size in ((40, 3, 3), (2, 3, 2), (2, 1, 1)):
         with pool(jobs, None, pieces, 1, lambda task: Told(), lambda text: None) as workers:
             assert workers.size == size
+
+
+def test_a_worker_that_dies_while_nobody_looks_takes_nothing_with_it(tmp_path: Path) -> None:
+    """Neither what had come to its end, nor what is handed in next."""
+    first, second = (Task(str(tmp_path / "nowhere"), f"trial-{number}", {}) for number in range(2))
+    workers = Local(2, 1)
+    try:
+        workers.submit(first)
+        (ended,) = workers._at
+        ended.result(60)
+        executor = workers._executor
+        os.kill(next(iter(executor._processes)), signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while executor._flags.broken is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        workers.submit(second)
+        found: dict[str, Done | None] = {}
+        while len(found) < 2:
+            assert time.monotonic() < deadline
+            found |= {task.path: done for task, done in workers.next()}
+    finally:
+        workers.close()
+    assert [found[task.path].status for task in (first, second)] == ["hindered"] * 2  # there is no such folder
